@@ -18,6 +18,7 @@ from modnet.data.frames import is_frame
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
 from modnet.data.table import Table
+from modnet.engine.delegation import Engine
 from modnet.engine.network import Network
 
 if TYPE_CHECKING:
@@ -54,13 +55,39 @@ class Specifications:
     def modnet_read_spec(self, path: Path) -> dict[str, Any] | None:
         """A spec as plain values from a file of a further kind, or None."""
 
+    @hookspec
+    def modnet_formats(self) -> Mapping[str, Mapping[str, str]] | None:
+        """The formats that `modnet_export` writes: suffix -> its options, each with what it takes, in a few words.
+
+        `{".onnx": {"opset": "17 to 23"}}`: so messages can say what is possible, and options are checked by name.
+        """
+
     @hookspec(firstresult=True)
-    def modnet_export(self, network: Network, path: Path) -> bool | None:
-        """Writes the network in a further format, by the path's suffix; True when it did."""
+    def modnet_export(self, network: Network, path: Path, options: Mapping[str, Any]) -> bool | None:
+        """Writes the network in a further format, by the path's suffix; True when it did.
+
+        `options` are those that the caller has given, of the ones that `modnet_formats` names: values from Python as
+        they are, values from the command line as TOML reads them, and else as texts.
+        """
+
+    @hookspec(firstresult=True)
+    def modnet_engine(self, network: Network, name: str) -> Engine | None:
+        """What computes the outputs of a network by an engine of that name, or None for another name.
+
+        It is called with the network's inputs in order, arrays (batch, ...) in the network's dtype, or int64 for ids,
+        and gives its outputs in order. Several threads may call it at once. The parameters do not change any more.
+        """
 
     @hookspec(firstresult=True)
     def modnet_import(self, path: Path) -> Network | None:
         """A network from a file of a further format, or None."""
+
+
+def _are_formats(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(suffix, str) and suffix.startswith(".") and isinstance(options, Mapping)
+        for suffix, options in value.items()
+    )
 
 
 def _is_data(value: Any) -> bool:
@@ -89,7 +116,9 @@ RESULTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "modnet_read_url": (DATA, _is_data),
     "modnet_write_data": ("True", lambda value: isinstance(value, bool)),
     "modnet_read_spec": ("a dict with the tables of a spec", lambda value: isinstance(value, Mapping)),
+    "modnet_formats": ("a dict from suffix to the options of its format", _are_formats),
     "modnet_export": ("True", lambda value: isinstance(value, bool)),
+    "modnet_engine": ("a function of the inputs that gives the outputs", callable),
     "modnet_import": ("a modnet.Network", lambda value: isinstance(value, Network)),
 }
 """Hook -> what it gives, in words, and whether something is that."""

@@ -232,6 +232,7 @@ _ROWS = (
             help="Predict the second of two classes, or each label, where its probability is at least P. "
             "With CLASS=P that class.",
         ),
+        _option("--engine", metavar="NAME", help="What computes, if not modnet itself: onnxruntime, of modnet-onnx."),
         _option(
             "--faults",
             type=click.Choice(["raise", "skip", "blank"]),
@@ -463,6 +464,25 @@ _ROWS = (
             metavar="OLD=NEW",
             help="Rename a node, in the spec and in its arrays.",
         ),
+    ),
+    Command(
+        "convert",
+        "Write a model in another format, or make one of it.",
+        """
+        Write the model SOURCE as TARGET, in the format that the ending of TARGET asks for.
+
+        Plugins have the formats: .onnx is modnet-onnx's. What cannot be converted is listed, with the reasons, before
+        anything is written.
+
+        \b
+        Examples:
+          modnet convert penguins.modnet penguins.onnx
+          modnet convert digits.modnet digits.onnx --option opset=18 --option dtype=float16
+        """,
+        _argument("source"),
+        _argument("target"),
+        _pairs("--option", "options", metavar="NAME=VALUE", help="An option of the format, such as opset=18."),
+        PLUGIN,
     ),
     Command(
         "plugins",

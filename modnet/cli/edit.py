@@ -11,6 +11,7 @@ import click
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
 from modnet.model.edit import DType, edit
+from modnet.model.formats import is_own
 from modnet.words import readable_bytes
 
 
@@ -35,6 +36,10 @@ def run(
         metadata[key] = _value(key, text)
     take = _pairs("--take", taken, "linear_1=other.modnet")
     rename = _pairs("--rename", renamed, "linear_1=hidden")
+    if Path(output).exists():
+        check_output(Path(output))  # says what is in the way
+    if not is_own(Path(output)):
+        raise click.UsageError(f"{output}: edit writes model files (.modnet); modnet convert writes other formats")
     check_output(Path(output))
     before = Path(model).stat().st_size
     edit(

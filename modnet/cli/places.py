@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 
 from modnet.errors import ModelFileError, ModnetError, NotAModelFile
+from modnet.model.formats import check_format, formats, is_own
 from modnet.model.reader import read_header
+from modnet.plugins.registry import default_registry
 
 
 def check_place(path: Path) -> None:
@@ -40,13 +42,16 @@ def check_place(path: Path) -> None:
 
 
 def check_output(path: Path) -> None:
-    """Checks, before any work is done, that a model file can be written there.
+    """Checks, before any work is done, that a model can be written there.
 
     Raises:
-        ModnetError: there is no such folder, it may not be written to, or another kind of file is in the way.
+        ModnetError: there is no such folder, it may not be written to, nothing writes files of that suffix, or a file
+            that is no model file is in the way of one.
     """
     check_place(path)
-    if path.exists() and (not path.is_file() or path.stat().st_size):
+    registry = default_registry()
+    further = not is_own(path) and path.suffix.lower() in formats(registry)
+    if not further and path.exists() and (not path.is_file() or path.stat().st_size):
         try:
             read_header(path)
         except NotAModelFile as error:
@@ -56,3 +61,5 @@ def check_output(path: Path) -> None:
             ) from None
         except ModelFileError:
             pass  # damaged, or of another version, but a model file, which may be replaced
+    if not further:
+        check_format(path, registry)

@@ -41,6 +41,7 @@ def run(
     keep_all: bool,
     chunk: int | None,
     thresholds: tuple[str, ...],
+    engine: str | None,
     faults: Faults,
     as_json: bool,
     reading: dict[str, Any],
@@ -49,7 +50,7 @@ def run(
     form = form_of(output, as_json)
     if output != "-":
         check_not_input(output, model=model, data=data)
-    network = load(model)
+    network = load(model, engine=engine)
     predictor = Predictor(network, faults, None if keep_all else keep, form in SPELLED, reading)
     parts = predictor.predict(data, chunk)
     if form == ".npz":

@@ -47,6 +47,7 @@ class Network(BuiltGraph):
         self.card = card
         self._passes = Passes()
         self._rows: RowPredictor | None = None
+        self._other_pass: Callable[[], Pass] | None = None
         # The shape of a sample if there is a single input: an array of exactly this shape needs no further check. For
         # predictions of one row, the full check of `given_arrays` would take a good part of the time.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
@@ -223,7 +224,7 @@ class Network(BuiltGraph):
         arrays = self.arrays(x)
         rows = len(arrays[0])
         passes = self._passes
-        predictor = passes.borrow() or Pass(self, list(self.graph.outputs.values()))
+        predictor = passes.borrow() or self._new_pass()
         try:
             cost = predictor.only_cost or predictor.cost(arrays)
             if batch_size is None:
@@ -256,6 +257,23 @@ class Network(BuiltGraph):
         if check:
             check_predictions(self, values, arrays, start)
         return values
+
+    def _new_pass(self) -> Pass:
+        return Pass(self, list(self.graph.outputs.values())) if self._other_pass is None else self._other_pass()
+
+    def predict_by(self, make_pass: Callable[[], Pass]) -> None:
+        """Lets passes of another kind compute `forward` and `predict` from now on, with the parameters as they are.
+
+        The parameters and the state cannot be changed any more.
+
+        Args:
+            make_pass: makes a pass for the network's outputs, for one thread at a time.
+        """
+        for arrays in (self.parameters, self.state):
+            for flat in arrays.flats:
+                flat.flags.writeable = False
+            arrays.adopt(*arrays.flats)
+        self._other_pass, self._passes = make_pass, Passes()
 
     def stream(self) -> Stream:
         """Prediction of sequences piece by piece, where each piece continues the one before it.
@@ -330,15 +348,15 @@ class Network(BuiltGraph):
         return f"<Network {shapes} -> {outputs}: {size}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        # Both are made again by a copy or another process: passes hold only buffers and generators.
+        # Made again by a copy or another process: passes hold only buffers and generators. An engine stays here.
         state = self.__dict__.copy()
-        del state["_passes"], state["_rows"]
+        del state["_passes"], state["_rows"], state["_other_pass"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._passes = Passes()
-        self._rows = None
+        self._rows = self._other_pass = None
 
 
 class _Again:

@@ -15,7 +15,7 @@ from modnet.engine.cost import Cost, cost_of
 from modnet.engine.graph import GraphNode
 from modnet.engine.parameters import FlatArray
 from modnet.engine.promises import gradients_fault, output_fault, several_fault
-from modnet.errors import DataError, ShapeError
+from modnet.errors import DataError, ShapeError, TrainingError
 from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context, Shared
 from modnet.kinds.schedule import Progress
@@ -149,9 +149,17 @@ class Pass:
     def _nodes_to_learn(self) -> set[int]:
         """The slots through which gradients flow: the inputs whose gradient is wanted, the outputs of nodes with
         trainable parameters, and those of all nodes after them.
+
+        Raises:
+            TrainingError: they would have to flow through a layer that has none.
         """
         learning = set(self._towards)
         for node in self._nodes:
+            if not node.layer.differentiable and not learning.isdisjoint(node.inputs):
+                raise TrainingError(
+                    f"{node.label()} has no gradient, so nothing before it can be trained or explained by gradients; "
+                    "freeze the nodes before it with trainable = false, or use outputs that do not depend on it"
+                )
             if node.learns or _passes_gradients(node, learning):
                 learning.update(node.slots)
         return learning
@@ -244,9 +252,7 @@ class Pass:
             self.cost(inputs).require(len(inputs[0]))
         values = self._values
         self._common.penalty = 0.0
-        self._conversion.begin()
-        for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True)):
-            values[slot] = array if array.dtype == dtype else self._converted(array, dtype, slot)
+        values[: self._first] = self.converted(inputs)
         calls = self._with_masks() if self._masked else self._calls
         if not self._seen:
             calls = self._looked_over(calls)
@@ -275,6 +281,18 @@ class Pass:
             context.raw = (None,) * len(context.raw)  # do not keep the caller's arrays in memory
         self._seen = True
         return [values[slot] for slot in self.wanted]
+
+    def converted(self, inputs: Sequence[Array]) -> list[Array]:
+        """The inputs in the dtypes that their readers take; those that are converted are valid until the next call.
+
+        Raises:
+            DataError: a number cannot be converted.
+        """
+        self._conversion.begin()
+        return [
+            array if array.dtype == dtype else self._converted(array, dtype, slot)
+            for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True))
+        ]
 
     def _looked_over(self, calls: Iterable[_Call]) -> Iterator[_Call]:
         """The calls of a first pass; after each, the node's outputs are checked against its declarations.

@@ -147,6 +147,8 @@ class Layer(Component):
             sums of it. At the network's end, the training's loss is therefore measured on its input; validation,
             `evaluate` and metrics see its output. If the input has one axis more than the output, at the front, that is
             an axis of members: each is trained with the sample's target.
+        differentiable: whether there is a `backward` at all. A layer without one is for prediction only: to train
+            weights before it is refused, and so are gradients with respect to inputs through it.
         true_gradient: whether `backward` returns the derivatives of what `forward` computes. False for a layer that
             replaces them on purpose (straight-through estimators, gradient reversal): the kit then does not compare
             them with finite differences.
@@ -170,6 +172,7 @@ class Layer(Component):
     takes_members: ClassVar[bool] = False
     draws: ClassVar[bool] = False
     only_in_prediction: ClassVar[bool] = False
+    differentiable: ClassVar[bool] = True
     true_gradient: ClassVar[bool] = True
 
     # With `*inputs: Any, **_: Any`, type checkers let a subclass declare the arguments that it needs:

@@ -158,6 +158,10 @@ class Members(Layer, type="members"):
         return self.layer.integer_input
 
     @property
+    def differentiable(self) -> bool:  # type: ignore[override]
+        return self.layer.differentiable
+
+    @property
     def makes_mask(self) -> bool:  # type: ignore[override]
         return self.layer.makes_mask
 

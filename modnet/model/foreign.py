@@ -57,7 +57,7 @@ _MARKS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (
         lambda start: start[:1] == b"\x08" and start[2:3] in (b"\x12", b"\x1a", b"\x3a"),
         "an ONNX model or other protobuf",
-        _PLUGIN,
+        "the plugin modnet-onnx reads ONNX models: pip install modnet-onnx",
     ),
 )
 

@@ -38,7 +38,12 @@ _Arrays = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
 
 def load(
-    path: str | PathLike[str], *, mmap: bool = False, verify: bool | None = None, registry: Registry | None = None
+    path: str | PathLike[str],
+    *,
+    mmap: bool = False,
+    verify: bool | None = None,
+    engine: str | None = None,
+    registry: Registry | None = None,
 ) -> Network:
     """A network from a model file; no spec file is needed.
 
@@ -49,7 +54,9 @@ def load(
             changed while the network is in use.
         verify: compare the arrays with their digests. By default this is done unless the file is mapped, since it would
             read the whole file. Without it a damaged array is not noticed; the header is always verified.
-        registry: where components are looked up.
+        engine: what computes `forward` and `predict`, in place of modnet's own layers: "onnxruntime", or what another
+            plugin offers (hook `modnet_engine`). The parameters then cannot be changed.
+        registry: where components and plugins are looked up.
 
     Raises:
         ModelFileError: the file is damaged or is not a model file.
@@ -58,6 +65,15 @@ def load(
         OSError: the file cannot be read.
     """
     registry = registry or default_registry()
+    network = _of_any_format(path, mmap, verify, registry)
+    if engine is not None:
+        from modnet.model.engines import use_engine  # not at the top: few networks are computed by another engine
+
+        use_engine(network, engine, registry)
+    return network
+
+
+def _of_any_format(path: str | PathLike[str], mmap: bool, verify: bool | None, registry: Registry) -> Network:
     try:
         with opened(path) as file:
             network, reader = _loaded(file, registry, mmap, not mmap if verify is None else verify)
@@ -68,7 +84,7 @@ def load(
         if imported is None:
             raise
         return cast(Network, imported)
-    reader.warn_of_older(stacklevel=2)
+    reader.warn_of_older(stacklevel=3)
     return network
 
 

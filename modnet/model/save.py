@@ -20,6 +20,7 @@ from modnet.kinds.component import Component
 from modnet.model import container
 from modnet.model.container import DTYPES, NETWORK_GROUPS, Fault
 from modnet.model.figures import KEYS, PLAIN_LIMIT, packed
+from modnet.model.formats import check_options, export, is_own
 from modnet.model.header import CARD_KEYS, Header
 from modnet.model.load import checked_network, read_schema
 from modnet.model.needs import bare, components_of, origins_of, plain_needs
@@ -32,22 +33,35 @@ from modnet.specs.model import TrainingSpec
 from modnet.words import legible, path_text, show
 
 
-def save(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> None:
+def save(
+    network: Network,
+    path: str | PathLike[str],
+    *,
+    options: Mapping[str, Any] | None = None,
+    registry: Registry | None = None,
+) -> None:
     """Writes a network to a model file: its arrays, its card, and where its components come from.
 
-    The file is replaced as a whole or not at all. The same network gives the same bytes. For a suffix other than
-    .modnet, an installed plugin may write its own format (hook `modnet_export`).
+    The file is replaced as a whole or not at all. The same network gives the same bytes. A suffix other than .modnet
+    (`iris.onnx`) asks for another format, which an installed plugin writes (hook `modnet_export`).
 
     Components that the program has defined itself cause a warning: they are needed to load the file.
 
+    Args:
+        options: of another format, such as `{"opset": 18}` for `.onnx`; a model file has none.
+        registry: where components and plugins are looked up.
+
     Raises:
-        ModelFileError: the network cannot be stored in that place.
+        ModelFileError: the network cannot be stored in that place; no installed plugin writes files with that suffix.
         OSError: the file cannot be written.
     """
     registry = registry or default_registry()
     name = Path(path).expanduser()
-    if name.suffix.lower() not in (".modnet", "") and registry.hooks.hook.modnet_export(network=network, path=name):
+    if not is_own(name):
+        export(network, name, options or {}, registry)
         return
+    if options:
+        check_options(name, options, registry)
     components = components_of(network.card.spec.network)
     header, figures = _header(network, path, registry, components)
     groups = [*_groups(network), *figures]

@@ -120,7 +120,7 @@ class Run:
         validation: Batches | None = None,
     ) -> None:
         if not network.parameters.flat.flags.writeable:
-            raise TrainingError("the parameters are mapped from a file and cannot change; load it without mmap=True")
+            raise TrainingError("mapped parameters, or an engine's, cannot change; load it without mmap=True or engine")
         self.network, self.training, self.objective, self.registry = network, training, objective, registry
         self.batches, self.validation, self.callbacks = batches, validation, dict(callbacks)
         # Two generators, so that the order of the samples does not depend on how many numbers the layers draw.

@@ -177,7 +177,7 @@ def keras() -> bytes:
         ),
         (b"GGUF\x03\x00\x00\x00" + bytes(100), r"a GGUF file; it needs a plugin .* \(hook modnet_import\)"),
         (struct.pack("<Q", 2) + b"{}", "a safetensors file; .* safetensors.numpy.load_file"),
-        (b"\x08\x08\x12\x07pytorch\x1a\x051.0.0", "an ONNX model .*; it needs a plugin"),
+        (b"\x08\x08\x12\x07pytorch\x1a\x051.0.0", "an ONNX model .*; the plugin modnet-onnx"),
         (
             b"x,y\n1,2\n" * 1000,
             "a text file that looks like a table; to predict for its rows: modnet predict MODEL TABLE",

@@ -100,7 +100,7 @@ def test_an_export_says_that_it_has_written(tmp_path):
         return str(path)
 
     with pytest.raises(modnet.BrokenPlugin, match=r"modnet_export gave .*; expected True, or None for what"):
-        manager_with({"modnet_export": modnet_export}).hook.modnet_export(network=NETWORK, path=tmp_path)
+        manager_with({"modnet_export": modnet_export}).hook.modnet_export(network=NETWORK, path=tmp_path, options={})
 
 
 @pytest.fixture
@@ -213,8 +213,14 @@ def test_what_is_given_becomes_a_table_or_arrays():
 @pytest.mark.parametrize(
     ("signature", "message"),
     [
-        ("network, file", "modnet_export(network, file) requires file, but the hook is modnet_export(network, path)"),
-        ("a, b, path", "modnet_export(a, b, path) requires a and b, but the hook is modnet_export(network, path)"),
+        (
+            "network, file",
+            "modnet_export(network, file) requires file, but the hook is modnet_export(network, path, options)",
+        ),
+        (
+            "a, b, path",
+            "modnet_export(a, b, path) requires a and b, but the hook is modnet_export(network, path, options)",
+        ),
     ],
 )
 def test_an_argument_that_there_is_not(signature, message):
@@ -230,7 +236,8 @@ def test_a_hook_may_ask_for_less_and_have_defaults_of_its_own(tmp_path):
     def modnet_export(path, compress=True):
         return compress
 
-    assert manager_with({"modnet_export": modnet_export}).hook.modnet_export(network=NETWORK, path=tmp_path) is True
+    hook = manager_with({"modnet_export": modnet_export}).hook
+    assert hook.modnet_export(network=NETWORK, path=tmp_path, options={}) is True
 
 
 def test_what_pluggy_refuses_is_told_in_one_line():

@@ -115,9 +115,13 @@ class Trial(of_component.Trial):
         context.begin()
         context.output_mask = common_mask(context.masks)
         output: Array = self.component.forward(context, *((x.copy() for x in inputs) if copy else inputs))
+        self._seen = [x.shape for x in inputs]
         return output
 
     def backward(self, context: Context, gradient: Any) -> tuple[Any, ...]:
+        """The gradients of the inputs; zeros for a layer that has none."""
+        if not self.component.differentiable:
+            return tuple(np.zeros(shape, context.dtype) for shape in self._seen)
         result = self.component.backward(context, gradient)
         return result if isinstance(result, tuple) else (result,)
 

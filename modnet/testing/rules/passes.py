@@ -79,6 +79,8 @@ def check_gradients(
     Raises:
         Broken: one is wrong; the message begins with `what`.
     """
+    if not trial.component.differentiable:
+        raise NotApplicable("it has no gradients (differentiable = False)")
     if not trial.component.true_gradient:
         raise NotApplicable("its gradients are not meant to be the derivatives of its output (true_gradient = False)")
     first = copies(context.state)
