@@ -270,6 +270,31 @@ def test_a_table_is_written_over_no_other(tmp_path):
     assert path.read_text() == "name,age\nAda,36\n"
 
 
+def test_the_last_event_finds_the_network_as_it_will_be_saved(tmp_path):
+    """With the weights that early stopping has restored, and its card."""
+
+    class Saving(Callback, type="saving"):
+        def modnet_training_concluded(self, run):
+            modnet.save(run.network, tmp_path / "early.modnet")
+
+    stopping = {"type": "early_stopping", "patience": 1, "monitor": "loss"}
+    history = modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Saving(), stopping])
+    modnet.save(history.network, tmp_path / "late.modnet")
+    assert (tmp_path / "early.modnet").read_bytes() == (tmp_path / "late.modnet").read_bytes()
+
+
+def test_a_run_that_has_failed_has_no_last_event(tmp_path):
+    class Failing(Callback, type="failing"):
+        def modnet_epoch_ended(self, run):
+            raise RuntimeError("no more")
+
+        def modnet_training_concluded(self, run):
+            raise AssertionError
+
+    with pytest.raises(RuntimeError, match="no more"):
+        modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Failing()])
+
+
 def test_two_callbacks_of_one_type_have_states_of_their_own():
     names = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -103,7 +104,8 @@ class _Log:
 
     def modnet_training_ended(self, run: modnet.Run) -> None:
         if self._client is not None and self.id and run.failed:
-            self.client.set_terminated(self.id, "FAILED")
+            with _told(self.callback.store):
+                self.client.set_terminated(self.id, "FAILED")
 
     def modnet_training_concluded(self, run: modnet.Run) -> None:
         with _told(self.callback.store):
@@ -154,11 +156,14 @@ def _at(store: str) -> Iterator[None]:
 
 @contextmanager
 def _told(store: str) -> Iterator[None]:
-    """Errors of MLflow as those of the training."""
+    """Errors of MLflow as those of the training. What it draws from Python's generator is not the program's."""
+    before = random.getstate()
     try:
         yield
     except (MlflowException, OSError) as error:
         raise modnet.TrainingError(f"mlflow: {store}: {_text(error)}") from error
+    finally:
+        random.setstate(before)
 
 
 def _text(error: Exception) -> str:

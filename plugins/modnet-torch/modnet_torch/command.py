@@ -13,6 +13,8 @@ from modnet_torch.transfer import load_state_dict
 
 def run(weights: str, network: str, output: str | None, partial: bool) -> None:
     if output is not None:
+        if Path(output).resolve() == Path(weights).resolve():
+            raise modnet.ModnetError(f"{output}: the weights are in this file; choose another one with -o")
         check_output(Path(output))
     is_model = Path(network).suffix.lower() in (".modnet", "")
     made = modnet.load(network) if is_model else modnet.build(network)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -20,6 +22,7 @@ from modnet_torch.modules import by_name
 
 SAFETENSORS = (".safetensors",)
 PICKLES = (".pt", ".pth", ".bin", ".ckpt")
+WRITTEN_PICKLES = (".pt", ".pth")
 
 DTYPES = {
     "F64": "<f8",
@@ -99,20 +102,42 @@ def write_safetensors(path: Path, arrays: Mapping[str, Array], metadata: Mapping
     """Writes arrays and texts; an older file is replaced as a whole or not at all.
 
     Raises:
-        OSError: the file cannot be written.
+        ModelFileError: the file cannot be written.
     """
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    replace_file(path, [safetensors.numpy.save(contiguous, dict(metadata))], durable=True)
+    _replace(path, safetensors.numpy.save(contiguous, dict(metadata)))
+
+
+def write_pickle(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Writes arrays as a state_dict of torch; an older file is replaced as a whole or not at all.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        ModelFileError: the file cannot be written.
+    """
+    torch = _torch(f"writing {path.name}")
+    content = io.BytesIO()
+    torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, content)
+    _replace(path, content.getvalue())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    try:
+        replace_file(path, [content], durable=True)
+    except OSError as error:
+        raise modnet.ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
+
+
+def _torch(purpose: str) -> Any:
+    try:
+        import torch  # not at the top: only torch's own files need it
+    except ImportError as error:
+        raise modnet.MissingExtra("torch", "modnet-torch", extra="torch", purpose=purpose) from error
+    return torch
 
 
 def _unpickled(path: Path) -> Weights:
-    try:
-        import torch  # not at the top: only such a file needs it
-    except ImportError as error:
-        purpose = f"reading {path.name}, a pickle of torch,"
-        raise modnet.MissingExtra("torch", "modnet-torch", extra="torch", purpose=purpose) from error
-    import pickle
-
+    torch = _torch(f"reading {path.name}, a pickle of torch,")
     with path.open("rb") as file:
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import modnet
 from modnet.engine.network import Network
-from modnet.errors import MalformedFile, ModelFileError, NotAModelFile
+from modnet.errors import MalformedFile, NotAModelFile
 from modnet.model.load import restored
 from modnet.model.save import described
-from modnet_torch.files import PICKLES, SAFETENSORS, read_weights, write_safetensors
+from modnet_torch.files import PICKLES, SAFETENSORS, WRITTEN_PICKLES, read_weights, write_pickle, write_safetensors
 from modnet_torch.transfer import restore, state_dict
 
 if TYPE_CHECKING:
@@ -22,16 +22,26 @@ KEY = "modnet"
 
 
 @modnet.hookimpl
+def modnet_formats() -> dict[str, dict[str, str]]:
+    """What `modnet_export` writes, without options."""
+    return {suffix: {} for suffix in (*SAFETENSORS, *WRITTEN_PICKLES)}
+
+
+@modnet.hookimpl
 def modnet_export(network: Network, path: Path) -> bool | None:
-    """A safetensors file with the arrays as torch has them, and the network's description in its metadata."""
+    """A safetensors file with the arrays as torch has them, and the network's description in its metadata.
+
+    A file of torch (.pt, .pth) has the same arrays alone, a state_dict: it is for torch, and no network can be made of
+    it again.
+    """
+    if path.suffix.lower() in WRITTEN_PICKLES:
+        write_pickle(path, state_dict(network))
+        return True
     if path.suffix.lower() not in SAFETENSORS:
         return None
     # One text alone: the library writes several in any order, and the same network is to give the same bytes.
     metadata = {KEY: json.dumps(described(network, path))}
-    try:
-        write_safetensors(path, state_dict(network), metadata)
-    except OSError as error:
-        raise ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
+    write_safetensors(path, state_dict(network), metadata)
     return True
 
 

@@ -47,7 +47,7 @@ class Transferred:
         rows = [("node", "takes", "with", "by")]
         for each in self.matching.matches:
             taken = ", ".join(legible(module.name) or "(top)" for module in each.modules)
-            arrays = "; ".join(_described(module.shapes) for module in each.modules)
+            arrays = "; ".join(map(_described, each.form.shapes))
             rows.append((legible(each.node.name), taken, arrays, each.how))
         lines = in_columns(rows, 4)
         lines += itemised((_wanted(seeker) for seeker in self.matching.missing), "missing: ")

@@ -83,6 +83,65 @@ def cnn():
     return Pair(model, {"input": [8, 12, 3], "layers": layers}, x, x.transpose(0, 3, 1, 2))
 
 
+class BasicBlock(nn.Module):
+    """As in torchvision's ResNet, whose shortcut is registered last."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs)
+        self.conv2, self.bn2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if stride > 1:
+            short = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.downsample = nn.Sequential(short, nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 4, 3, 1, 1, bias=False), nn.BatchNorm2d(4)
+        self.layer1 = nn.Sequential(BasicBlock(4, 4, 1), BasicBlock(4, 4, 1))
+        self.layer2 = nn.Sequential(BasicBlock(4, 8, 2), BasicBlock(8, 8, 1))
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x)))))
+        return self.fc(x.mean(dim=(2, 3)))
+
+
+def resnet():
+    """In the spec the shortcut comes first."""
+    torch.manual_seed(0)
+    model = settled(ResNet(), numbers(6, 3, 8, 8))
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+
+    def conv(outputs, stride=1, **options):
+        size = {"kernel_size": 3, "padding": [[1, 1], [1, 1]]}
+        return {"type": "conv2d", "out_channels": outputs, **size, "stride": stride, "bias": False, **options}
+
+    layers, last = [conv(4), "batch_norm", {"type": "relu", "name": "start"}], "start"
+    for number, (outputs, stride) in enumerate([(4, 1), (4, 1), (8, 2), (8, 1)]):
+        short = last
+        if stride > 1:
+            layers.append(conv(outputs, stride, kernel_size=1, padding=0, inputs=[last]))
+            layers.append({"type": "batch_norm", "name": "short"})
+            short = "short"
+        layers += [conv(outputs, stride, inputs=[last]), "batch_norm", "relu", conv(outputs)]
+        layers += [{"type": "batch_norm", "name": f"long{number}"}, {"type": "add", "inputs": [short, f"long{number}"]}]
+        last = f"block{number}"
+        layers.append({"type": "relu", "name": last})
+    x = numbers(4, 8, 8, 3)
+    network = {"input": [8, 8, 3], "layers": [*layers, "global_average_pool", linear(3)]}
+    return Pair(model, network, x, x.transpose(0, 3, 1, 2))
+
+
 class Recurrent(nn.Module):
     def __init__(self, kind, **options):
         super().__init__()
@@ -191,4 +250,4 @@ def encoder():
     return Pair(model, {"input": ["variable", 12], "layers": [block, block, linear(2)]}, numbers(3, 5, 12))
 
 
-PAIRS = {pair.__name__: pair for pair in (mlp, cnn, lstm, both_ways, gru, gpt, encoder)}
+PAIRS = {pair.__name__: pair for pair in (mlp, cnn, resnet, lstm, both_ways, gru, gpt, encoder)}

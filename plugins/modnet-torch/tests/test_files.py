@@ -193,6 +193,24 @@ def test_the_weights_of_a_checkpoint_are_found(tmp_path):
         read_weights(path)
 
 
+def test_a_state_dict_for_torch(tmp_path):
+    torch = pytest.importorskip("torch")
+    network = trained()
+    modnet.save(network, tmp_path / "a.pt")
+    weights = torch.load(tmp_path / "a.pt", weights_only=True)
+    np.testing.assert_array_equal(weights["linear_1.weight"].numpy(), network.parameters["linear_1.weight"].T)
+    again = modnet.build(SPEC)
+    load_state_dict(again, tmp_path / "a.pt")
+    np.testing.assert_array_equal(again.forward(np.ones((2, 3))), network.forward(np.ones((2, 3))))
+
+
+def test_other_suffixes_are_left_to_others(tmp_path):
+    with pytest.raises(
+        modnet.ModelFileError, match=r"nothing that is installed writes \.safetensor files; did you mean"
+    ):
+        modnet.save(trained(), tmp_path / "a.safetensor")
+
+
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
     modnet.save(trained(), tmp_path / "a.safetensors")
     with pytest.raises(modnet.ModelFileError, match="cannot be written: No such file"):
