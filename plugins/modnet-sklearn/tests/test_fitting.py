@@ -59,6 +59,7 @@ def test_a_step_is_that_of_scikit_learn(solver):
     np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:scipy.optimize. The .disp.:DeprecationWarning")  # of scikit-learn 1.6
 def test_lbfgs_finds_the_minimum_of_scikit_learn():
     """A network without hidden layers has one minimum."""
     scaled = StandardScaler().fit_transform(X)
