@@ -237,6 +237,15 @@ def test_a_spec_says_what_the_network_is(tmp_path):
         ModnetClassifier(spec={"network": {"layers": ["linaer"]}}).fit(X, Y)
 
 
+def test_a_spec_says_which_rows_validate():
+    early = {"type": "early_stopping", "monitor": "validation_loss", "patience": 2}
+    training = {**SPEC["training"], "callbacks": [early], "metrics": ["accuracy"]}
+    fitted = ModnetClassifier(spec={**SPEC, "training": training, "data": {"validation": 0.2}}, random_state=0).fit(
+        X, Y
+    )
+    assert "validation_accuracy" in fitted.network_.card.history
+
+
 def test_a_spec_of_a_wrong_width_is_refused():
     rows, classes = load_wine(return_X_y=True)
     narrow = {"network": {"layers": [{"type": "linear", "out_features": 2}, "softmax"]}}
