@@ -20,7 +20,14 @@ from modnet_sklearn.estimator import ModnetEstimator
 
 @dataclass(eq=False, repr=False)
 class ModnetClassifier(ClassifierMixin, ModnetEstimator):
-    """A network that predicts classes, or several labels for each row."""
+    """A network that predicts classes, or several labels for each row.
+
+    Args:
+        class_weight: class -> weight, or "balanced"; beside it the arguments of `ModnetEstimator`.
+
+    Attributes:
+        classes_: the classes, (classes,); for several labels their numbers.
+    """
 
     _: KW_ONLY
     class_weight: Any = None

@@ -64,6 +64,11 @@ def numbers(names: Sequence[str], ranges: tuple[Array, Array]) -> modnet.DataSch
     return modnet.DataSchema({INPUT: tuple(columns)}, {})
 
 
+def is_plain(column: ColumnSchema) -> bool:
+    """Whether a column is a number and nothing is done about it: no gap is filled, and it is written as usual."""
+    return column.replace(lowest=None, highest=None) == ColumnSchema(name=column.name, kind="number")
+
+
 def target_names(y: Any, checked: Any) -> list[str]:
     """The names of the targets, where the caller's series or frame has some.
 

@@ -33,7 +33,49 @@ METADATA = "scikit-learn"
 
 @dataclass(eq=False, repr=False)
 class ModnetEstimator(CallbackSupport, BaseEstimator):
-    """The arguments that all estimators have, and fitting and predicting by a network."""
+    """The arguments that all estimators have, and fitting and predicting by a network.
+
+    Up to `max_fun` they are those of scikit-learn's MLPClassifier, with its defaults, and mean the same; `activation`,
+    `solver` and `learning_rate` may also be an activation, optimizer or schedule of modnet: its name, a table of its
+    options, or the component itself.
+
+    Args:
+        hidden_layer_sizes: the units of each hidden layer.
+        activation: "relu", "tanh", "logistic", "identity", or another.
+        solver: "adam", "sgd", "lbfgs", or another.
+        alpha: the penalty alpha / 2 times the sum of squared weights, divided by the weight of a batch.
+        batch_size: rows in a batch; "auto" is 200.
+        learning_rate: "constant"; for sgd "adaptive" or "invscaling"; or a schedule.
+        learning_rate_init: the learning rate of the solver.
+        power_t: of "invscaling".
+        max_iter: the most epochs, or iterations of lbfgs.
+        shuffle: whether each epoch has the rows in another order.
+        random_state: of first weights, order and noise.
+        tol: by how much the loss has to improve, for `n_iter_no_change` epochs; or the score, with `early_stopping`.
+        verbose: whether to show the epochs.
+        warm_start: whether `fit` goes on with the weights that it has.
+        momentum, nesterovs_momentum: of sgd.
+        early_stopping: whether `validation_fraction` of the rows are set aside; the epoch counts that is best there.
+        validation_fraction: the share of these rows.
+        beta_1, beta_2, epsilon: of adam.
+        n_iter_no_change: the patience, in epochs.
+        max_fun: the most evaluations of lbfgs.
+        loss: any loss of modnet, its name or a table of its options; also what scikit-learn calls its losses.
+        dropout: the share of units that each hidden layer leaves out in training.
+        standardize: whether the network scales its input, and the targets of a regression, to mean 0 and deviation 1.
+        callbacks: callbacks of modnet.
+        spec: what the network and its training are, instead of the arguments above: the path of a spec, a dict, in
+            which `network.input` may be left out, or a `modnet.Spec`. A dict of `data` alone says how the columns of a
+            frame are read, and leaves the rest to the arguments.
+
+    Attributes:
+        network_: the trained `modnet.Network`.
+        loss_curve_, loss_, best_loss_: the loss of each epoch, of the last, and the smallest.
+        validation_scores_, best_validation_score_: the scores of the rows set aside; None without.
+        n_iter_, t_: the epochs, and the rows seen in them.
+        coefs_, intercepts_: weights and biases of each layer.
+        n_layers_, n_outputs_: of layers, with the input as one, and of numbers that the network gives.
+    """
 
     hidden_layer_sizes: Any = (100,)
     activation: Any = "relu"
@@ -247,6 +289,18 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
         """The biases of each linear layer, (outputs,)."""
         return self._parameters("bias")
 
+    @property
+    def n_layers_(self) -> int:
+        """The number of layers, with the input as one."""
+        return len(self.coefs_) + 1
+
+    @property
+    def n_outputs_(self) -> int:
+        """The numbers that the network gives for a row."""
+        self._require_fitted()
+        ((width,),) = self._network.outputs.values()
+        return int(width or 0)
+
     def _parameters(self, kind: str) -> list[Array]:
         self._require_fitted()
         return [array for name, array in self._network.parameters.items() if name.endswith(f".{kind}")]
@@ -280,7 +334,7 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
         (read,) = schema.inputs.values()
         made = cls._of_network(network, dict(network.card.metadata.get(METADATA, {})))
         names = [str(column.name) for column in read]
-        made._columns = None if all(column.kind == "number" for column in read) else schema
+        made._columns = None if all(map(columns.is_plain, read)) else schema
         made.n_features_in_ = len(names)
         if names != [f"x{number}" for number in range(len(names))]:
             made.feature_names_in_ = np.array(names, object)

@@ -20,15 +20,15 @@ from modnet_sklearn.scaling import TARGET, scale, scale_by_mean
 
 @dataclass(eq=False, repr=False)
 class ModnetRegressor(RegressorMixin, ModnetEstimator):
-    """A network that predicts numbers, one or several for each row."""
+    """A network that predicts numbers, one or several for each row; its arguments are those of `ModnetEstimator`."""
 
     def _learn_target(self, X: Array, y: Any) -> None:
-        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        self._width = 1 if y.ndim == 1 else y.shape[1]
 
     def _encoded(self, X: Array, y: Any) -> Array:
         target = np.asarray(y, np.float64).reshape(len(y), -1)
-        if target.shape[1] != self.n_outputs_:
-            raise ValueError(f"y: expected {self.n_outputs_} columns, as in the first fit; found {target.shape[1]}")
+        if target.shape[1] != self._width:
+            raise ValueError(f"y: expected {self._width} columns, as in the first fit; found {target.shape[1]}")
         return target
 
     def _usual_loss(self) -> Any:
@@ -38,7 +38,7 @@ class ModnetRegressor(RegressorMixin, ModnetEstimator):
         return "r2"
 
     def _ending(self, penalty: float) -> list[Any]:
-        last = arguments.linear(self.n_outputs_, penalty)
+        last = arguments.linear(self._width, penalty)
         scaled = {"type": "unstandardize", "name": TARGET}
         if self._counts():
             return [last, "softplus", scaled]
@@ -70,10 +70,10 @@ class ModnetRegressor(RegressorMixin, ModnetEstimator):
             raise ValueError(
                 f"the model predicts {targets[0].name}, which is no number; load it by ModnetClassifier.from_modnet"
             )
-        self.n_outputs_ = len(targets)
+        self._width = len(targets)
         self._names_of_targets = [column.name for column in targets]
 
     def predict(self, X: Any) -> Array:
         """The number of each row, (rows,); of several, (rows, outputs)."""
         predicted = self._outputs(X)
-        return predicted[:, 0] if self.n_outputs_ == 1 else predicted
+        return predicted[:, 0] if self._width == 1 else predicted

@@ -14,7 +14,7 @@ from modnet.arrays import Array
 from modnet.specs.model import TrainingSpec
 from modnet.training.train import prepare
 from modnet_sklearn import arguments
-from modnet_sklearn.building import has_network
+from modnet_sklearn.building import data_of, has_network
 from modnet_sklearn.convergence import Convergence, Joining
 from modnet_sklearn.following import FRAMES, Fitted, followers
 from modnet_sklearn.lbfgs import LBFGS
@@ -83,7 +83,8 @@ def train(given: ModnetEstimator, rows: Rows, draw: Any, incremental: bool, fitt
     options["callbacks"] = [*options["callbacks"], *_callbacks(given, fitted, apart is not None, incremental)]
     options |= {"seed": int(draw.randint(SEEDS)), **({"epochs": 1} if incremental else {})}
     network = given._network
-    run = prepare(network, rows.X, rows.target, given=options, sample_weights=rows.weights, validation=apart)
+    validation = _share_of_spec(given) if apart is None and not incremental else apart
+    run = prepare(network, rows.X, rows.target, given=options, sample_weights=rows.weights, validation=validation)
     if incremental and given._optimizer is not None:
         _go_on(run, *given._optimizer)
     history = run.fit()
@@ -144,6 +145,12 @@ def _options_of_spec(given: ModnetEstimator) -> dict[str, Any]:
     training = given._network.card.training
     loss = given._usual_loss() if training is None else None
     return {"loss": loss, "callbacks": () if training is None else training.callbacks}
+
+
+def _share_of_spec(given: ModnetEstimator) -> float | None:
+    """The share of the rows with which the spec says that each epoch is validated."""
+    data = data_of(given.spec)
+    return data.validation if data is not None and isinstance(data.validation, float) else None
 
 
 def _callbacks(given: ModnetEstimator, fitted: Fitted, validates: bool, incremental: bool) -> list[Any]:

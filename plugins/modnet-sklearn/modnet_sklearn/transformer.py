@@ -25,7 +25,12 @@ CODE = "code"
 
 @dataclass(eq=False, repr=False)
 class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ModnetEstimator):
-    """An autoencoder: a network that gives back its input through a narrow layer, whose values are the new features."""
+    """An autoencoder: a network that gives back its input through a narrow layer, whose values are the new features.
+
+    Args:
+        n_components: the width of that layer; `hidden_layer_sizes` are the layers before it, and in reverse those
+            behind it. Beside it the arguments of `ModnetEstimator`.
+    """
 
     _: KW_ONLY
     n_components: int = 2

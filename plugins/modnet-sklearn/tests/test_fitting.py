@@ -59,6 +59,7 @@ def test_a_step_is_that_of_scikit_learn(solver):
     np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:scipy.optimize. The .disp.:DeprecationWarning")  # of scikit-learn 1.6
 def test_lbfgs_finds_the_minimum_of_scikit_learn():
     """A network without hidden layers has one minimum."""
     scaled = StandardScaler().fit_transform(X)
@@ -234,6 +235,15 @@ def test_a_spec_says_what_the_network_is(tmp_path):
         ModnetClassifier(spec=str(path)).fit(X[:, :3], Y == 0)
     with pytest.raises(modnet.SpecError, match="linaer"):
         ModnetClassifier(spec={"network": {"layers": ["linaer"]}}).fit(X, Y)
+
+
+def test_a_spec_says_which_rows_validate():
+    early = {"type": "early_stopping", "monitor": "validation_loss", "patience": 2}
+    training = {**SPEC["training"], "callbacks": [early], "metrics": ["accuracy"]}
+    fitted = ModnetClassifier(spec={**SPEC, "training": training, "data": {"validation": 0.2}}, random_state=0).fit(
+        X, Y
+    )
+    assert "validation_accuracy" in fitted.network_.card.history
 
 
 def test_a_spec_of_a_wrong_width_is_refused():

@@ -30,7 +30,10 @@ def test_texts_categories_and_dates(library):
     frame = frame_of(library)
     fitted = ModnetClassifier(**FAST).fit(frame, BIG)
     assert fitted.score(frame, BIG) == 1
-    assert list(fitted.feature_names_in_) == list(COLUMNS)
+    (columns,) = fitted.network_.schema.inputs.values()
+    assert [column.name for column in columns] == list(COLUMNS)
+    if library == "pandas":  # of a new polars, scikit-learn 1.6 does not find the names
+        assert list(fitted.feature_names_in_) == list(COLUMNS)
     assert fitted.n_features_in_ == 4
     reference = ModnetClassifier(**FAST).fit(frame_of("pandas"), BIG).predict_proba(frame_of("pandas"))
     np.testing.assert_array_equal(fitted.predict_proba(frame), reference)

@@ -149,8 +149,18 @@ def test_raw_rows_of_all_kinds(tmp_path):
     to_modnet(pipeline, tmp_path / "mixed.modnet")
     network = modnet.load(tmp_path / "mixed.modnet")
     np.testing.assert_allclose(network.predict(MIXED)["target"], pipeline.predict(MIXED), rtol=1e-5, atol=1e-5)
+    again = ModnetRegressor.from_modnet(tmp_path / "mixed.modnet")
+    np.testing.assert_allclose(again.predict(MIXED), pipeline.predict(MIXED), rtol=1e-5, atol=1e-5)
     row = pandas.DataFrame({"a": [np.nan], "kind": [np.nan], "wet": ["y"], "code": [9]})
     assert network.predict(row)["target"][0] == pytest.approx(pipeline.predict(row)[0], rel=1e-5)
+
+
+def test_gaps_of_numbers_are_filled_in_an_estimator_from_a_file(tmp_path):
+    gaps = X.mask(X.quantile(0.9) < X)
+    pipeline = make_pipeline(SimpleImputer(), ModnetClassifier(**FAST)).fit(gaps, Y)
+    to_modnet(pipeline, tmp_path / "m.modnet")
+    again = ModnetClassifier.from_modnet(tmp_path / "m.modnet")
+    np.testing.assert_allclose(again.predict_proba(gaps), pipeline.predict_proba(gaps), atol=1e-12)
 
 
 def test_numbers_far_from_zero_keep_their_digits():

@@ -54,7 +54,7 @@ def test_weights_are_routed():
         estimator = ModnetClassifier(**FAST).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), estimator)
         pipeline.fit(X, Y, sample_weight=weights)
-        scores = cross_val_score(pipeline, X, Y, cv=3, params={"sample_weight": weights})
+        scores = cross_val_score(estimator, X, Y, cv=3, params={"sample_weight": weights})
     assert (pipeline.predict(X) != 1).all()
     assert scores.mean() == 1
 

