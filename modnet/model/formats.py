@@ -17,8 +17,6 @@ OWN = ".modnet"
 
 KNOWN = {
     ".onnx": "modnet-onnx",
-    ".pt": "modnet-torch",
-    ".pth": "modnet-torch",
     ".safetensors": "modnet-torch",
 }
 """Suffix -> the distribution that has an exporter for it, for messages."""

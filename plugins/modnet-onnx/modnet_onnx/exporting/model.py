@@ -14,7 +14,7 @@ import modnet
 from modnet.arrays import Shape
 from modnet.engine.graph import GraphNode
 from modnet.engine.network import Network
-from modnet.errors import ModelFileError
+from modnet.errors import BrokenPlugin, DataError, ModelFileError
 from modnet.words import legible, show
 from modnet_onnx.exporting.builder import ML, Builder
 from modnet_onnx.exporting.components import export_of, refusal
@@ -90,27 +90,31 @@ def to_onnx(network: Network, settings: Settings = DEFAULTS, path: str | PathLik
 
     Raises:
         CannotExport: a part of it has no export.
+        BrokenPlugin: the export of a component fails.
     """
     refused = refusals(network, settings.encoded)
     if refused:
         raise CannotExport(path, refused)
-    return _NetworkWriter(network, settings).model()
+    return _NetworkWriter(network, settings, path).model()
 
 
 class _NetworkWriter:
-    def __init__(self, network: Network, settings: Settings) -> None:
-        self.network, self.graph = network, network.graph
+    def __init__(self, network: Network, settings: Settings, path: str | PathLike[str]) -> None:
+        self.network, self.graph, self.path = network, network.graph, path
         self.builder = Builder(settings.opset, settings.dtype or network.dtype)
         schema = network.card.schema
         has_columns = schema is not None and bool(schema.inputs) and not settings.encoded
         self.table = TableWriter(self.builder, schema) if has_columns else None
         self.inputs: list[ValueInfoProto] = []
         self.slots: list[Slot] = []
+        self.refused: list[tuple[str, str]] = []
 
     def model(self) -> ModelProto:
         self.read_inputs()
         for node in self.graph.nodes:
             self.place(node)
+        if self.refused:
+            raise CannotExport(self.path, self.refused)
         outputs = self.named_outputs()
         builder = self.builder
         graph = helper.make_graph(
@@ -166,10 +170,7 @@ class _NetworkWriter:
             [slot.raw for slot in given],
         )
         common = writer.output_mask
-        export = export_of(node.layer)
-        assert export is not None
-        made = export(writer, *[slot.value for slot in given])
-        values = made if isinstance(made, tuple) else (made,)
+        values = self.written(node, writer, given)
         steps = next((slot.steps for slot in given if slot.mask is not None), None)
         for place, (value, shape) in enumerate(zip(values, node.shapes, strict=True)):
             raw = given[0].raw if value == given[0].value else None
@@ -180,6 +181,29 @@ class _NetworkWriter:
                 self.slots.append(Slot(value, raw=raw))
             else:
                 self.slots.append(Slot(value, own, time[0], raw))
+
+    def written(self, node: GraphNode, writer: Writer, given: Sequence[Slot]) -> tuple[str, ...]:
+        """The outputs of a node; where its export refuses it, that is noted, and others may be refused, too.
+
+        Raises:
+            BrokenPlugin: the export fails, or does not give the outputs.
+        """
+        export = export_of(node.layer)
+        assert export is not None
+        count = len(node.shapes)
+        try:
+            made = export(writer, *[slot.value for slot in given])
+        except DataError as error:
+            self.refused.append((node.label(), str(error)))
+            return ("",) * count
+        except Exception as error:
+            what = f"its export to ONNX raised {type(error).__name__}: {error}"
+            raise BrokenPlugin(f"{node.label()}: {what}") from error
+        values = made if isinstance(made, tuple) else (made,)
+        if len(values) != count or not all(isinstance(value, str) for value in values):
+            expected = "the name of a value" if count == 1 else f"a tuple with the names of {count} values"
+            raise BrokenPlugin(f"{node.label()}: its export to ONNX gave {show(made)}; expected {expected}")
+        return values
 
     def named_outputs(self) -> list[ValueInfoProto]:
         """The outputs of the network, and of a table the predicted classes too."""

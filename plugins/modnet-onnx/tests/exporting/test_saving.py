@@ -10,7 +10,7 @@ from modnet_onnx.exporting.model import NEWEST, CannotExport
 
 import modnet
 from modnet import Activation
-from modnet.errors import ModelFileError
+from modnet.errors import DataError, ModelFileError
 from modnet.layers.linear import Linear
 
 
@@ -51,10 +51,21 @@ class Wide(Linear, type="wide"):
 
 def network(*layers, **more):
     registry = modnet.Registry()
-    for cls in (Halve, Cube, Doubled, Wide):
+    for cls in (Broken, Halve, Cube, Doubled, Wide):
         registry.register(cls)
     spec = {"network": {"input": [3], "layers": [{"type": "linear", "out_features": 2}, *layers], **more}}
     return modnet.build(spec, registry=registry)
+
+
+class Broken(Halve, type="broken"):
+    """Its export is none."""
+
+    fault: int = 0
+
+    def to_onnx(self, writer, x):
+        if self.fault == 1:
+            raise DataError("it is Tuesday")
+        return writer.opp("Mul", x, 0.5) if self.fault else (x, x)
 
 
 X = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
@@ -76,6 +87,21 @@ def test_all_that_cannot_be_exported_is_told_before_anything_is_written(tmp_path
         f"  network.layers[2] (doubled): {__name__}.Doubled has no method to_onnx",
     ]
     assert path.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [
+        (0, modnet.BrokenPlugin, 'gave ["linear_1/Gemm", "linear_1/Gemm"]; expected the name of a value'),
+        (1, CannotExport, "\n  network.layers[1] (broken): it is Tuesday"),
+        (2, modnet.BrokenPlugin, "its export to ONNX raised AttributeError: 'Writer' object has no attribute 'opp'"),
+    ],
+)
+def test_an_export_that_fails_names_its_component(tmp_path, fault, error, message):
+    with pytest.raises(error) as caught:
+        modnet.save(network({"type": "broken", "fault": fault}), tmp_path / "m.onnx")
+    assert message in str(caught.value)
+    assert "network.layers[1] (broken)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +133,7 @@ def test_the_options_are_kept(tmp_path):
 def test_a_number_beyond_float16(tmp_path):
     made = network()
     made.parameters["linear_1.weight"][0, 0] = 1e6
-    with pytest.raises(modnet.DataError, match=r"linear_1.weight: 1e\+06 is beyond what float16 can hold"):
+    with pytest.raises(CannotExport, match=r"linear_1.weight: 1e\+06 is beyond what float16 can hold"):
         modnet.save(made, tmp_path / "m.onnx", options={"dtype": "float16"})
 
 
