@@ -184,6 +184,8 @@ class Reading:
         """Computes a node of constants, and those that ask for shapes."""
         if node.op_type in ("Shape", "Size") and not node.domain and read[0].name not in self._shapeless:
             return self._fold_shape(node, read[0])
+        if node.op_type == "Slice" and self._cut(node, read):
+            return True
         if any(value.constant is None for value in read):
             return False
         if node.op_type in REPEATING and not node.domain and self._fold_repeated(node, read):
@@ -194,7 +196,9 @@ class Reading:
         if found is None:
             return False
         for name, array in zip(filter(None, node.output), found, strict=True):
-            unknown = any(value.shape_of_batch for value in read) and has_open_sizes(array)
+            unknown = _depends_on_sizes(node, read) or (
+                any(value.shape_of_batch for value in read) and has_open_sizes(array)
+            )
             self._put_constant(name, array, self._stays_learned(node, read), unknown)
             if unknown:
                 self._pending[name] = node
@@ -212,6 +216,25 @@ class Reading:
         except Exception:
             return None  # onnx cannot; it is then a part of the graph like any other, and may not be needed
         return None if found is None or any(array.dtype.kind not in "biuf" for array in found) else found
+
+    def _cut(self, node: onnx.NodeProto, read: Sequence[Value]) -> bool:
+        """The first part of a constant, as long as an open size: a causal mask, positions."""
+        if read[0].source or read[0].shape_of_batch or any(value.constant is None for value in read[1:]):
+            return False
+        if not any(value.shape_of_batch for value in read[1:]):
+            return False
+        if len(node.input) < 4:
+            return False
+        starts, ends, axes, *strides = ([int(n) for n in self._array(name).reshape(-1)] for name in node.input[1:])
+        shape = list(read[0].shape)
+        for start, end, axis in zip(starts, ends, axes, strict=True):
+            if start or not is_open(end) or any(stride != 1 for more in strides for stride in more):
+                return False
+            shape[axis] = end
+        name = node.output[0]
+        self.values[name] = Value(name, read[0].dtype, tuple(shape))
+        self._pending[name] = node
+        return True
 
     def _fold_compact(self, node: onnx.NodeProto, read: Sequence[Value], kind: Kind) -> bool:
         """Computes with numbers that are kept once, where that gives such numbers again."""
@@ -425,6 +448,13 @@ class Reading:
         if self.batch is None:
             return self.builder.constant(value.constant, value.learned, value.name)
         return self.builder.constant(without_batch(value.constant, 0)[0], value.learned, value.name)
+
+
+def _depends_on_sizes(node: onnx.NodeProto, read: Sequence[Value]) -> bool:
+    """Whether what a node of constants gives is another one for other sizes, and no list of sizes itself."""
+    cut = node.op_type == "Slice" and not read[0].shape_of_batch and any(value.shape_of_batch for value in read[1:])
+    arrays = (value.constant for value in read if value.shape_of_batch)
+    return cut or any(array is not None and array.dtype.kind not in "iu" for array in arrays)
 
 
 def _sample(shape: Sequence[int], axis: int | None) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from modnet.engine.network import Network
 from modnet.errors import DataError, SpecError
 from modnet.records import Record
 from modnet_onnx.importing import operators as operators
+from modnet_onnx.importing.building import as_name
 from modnet_onnx.importing.graph import NotImportable, Reading, control_flow, described, is_number
 from modnet_onnx.importing.values import sample_shape
 
@@ -182,8 +183,15 @@ def read(
 
 
 def _network(reading: Reading, outputs: Mapping[str, str]) -> Network:
-    sources = list(outputs.values())
-    nodes = reading.builder.kept(sources)
+    renamed = _renamed(reading, outputs)
+    sources = [renamed.get(source, source) for source in outputs.values()]
+    nodes = [
+        node.replace(
+            name=renamed.get(str(node.name), node.name),
+            inputs=tuple(renamed.get(source, source) for source in node.inputs or ()),
+        )
+        for node in reading.builder.kept(list(outputs.values()))
+    ]
     read = {source.partition(".")[0] for node in nodes for source in node.inputs or ()}
     inputs = {value.source: sample_shape(value.sizes) for value in reading.given if value.source in read}
     spec = {
@@ -203,6 +211,20 @@ def _network(reading: Reading, outputs: Mapping[str, str]) -> Network:
         for name in arrays:
             arrays[name][...] = reading.builder.arrays[name]
     return network
+
+
+def _renamed(reading: Reading, outputs: Mapping[str, str]) -> dict[str, str]:
+    """Name of a node -> that of the output of the file which it gives, where there are several outputs.
+
+    Nodes with parameters keep the names that these have in the file.
+    """
+    with_arrays = {name.rpartition(".")[0] for name in reading.builder.arrays}
+    sources = list(outputs.values())
+    found = {}
+    for name, source in outputs.items():
+        if len(sources) > 1 and sources.count(source) == 1 and "." not in source and source not in with_arrays:
+            found[source] = reading.builder.reserve(as_name(name))
+    return found
 
 
 def _dtype(reading: Reading, nodes: list[Any]) -> str:

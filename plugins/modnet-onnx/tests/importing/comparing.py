@@ -14,8 +14,10 @@ import onnxruntime
 from modnet_onnx.importing.reading import Imported
 
 
-def exported(module: Any, example: Any, folder: Path, *, dynamo: bool, variable: bool) -> onnx.ModelProto:
-    """What torch writes, by either of its exporters, with a fixed or a variable number of samples."""
+def exported(
+    module: Any, example: Any, folder: Path, *, dynamo: bool, variable: bool, steps: bool = False
+) -> onnx.ModelProto:
+    """What torch writes, by either of its exporters, with a fixed or a variable number of samples, and of steps."""
     import torch
 
     options: dict[str, Any] = {}
@@ -24,7 +26,7 @@ def exported(module: Any, example: Any, folder: Path, *, dynamo: bool, variable:
         if dynamo:
             options["dynamic_shapes"] = ({0: torch.export.Dim("batch")},)
         else:
-            options["dynamic_axes"] = {"x": {0: "batch"}}
+            options["dynamic_axes"] = {"x": {0: "batch", 1: "time"} if steps else {0: "batch"}}
     path = folder / "model.onnx"
     # Its exporters speak of their progress, and of what will change in torch.
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

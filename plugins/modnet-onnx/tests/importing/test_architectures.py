@@ -62,6 +62,19 @@ def test_a_network_for_a_fixed_number_of_samples_takes_any(tmp_path):
         assert np.allclose(network.forward(more.numpy()), module.eval()(more).numpy(), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["lstm_both_ways", "gpt"])
+def test_sequences_of_any_length(name, tmp_path):
+    module, example = made(name)
+    result = imported(exported(module, example, tmp_path, dynamo=False, variable=True, steps=True))
+    # What makes positions and masks of a length is left to onnx.
+    assert bool(result.delegated) == (name == "gpt")
+    for steps in (5, 6):
+        x = example[:, :steps].numpy()
+        with torch.no_grad():
+            expected_here = module.eval()(torch.from_numpy(x)).numpy()
+        assert np.allclose(result.network.forward(x), expected_here, atol=1e-5)
+
+
 def test_parameters_keep_their_names(tmp_path):
     module, example = made("cnn")
     network = imported(exported(module, example, tmp_path, dynamo=True, variable=True)).network

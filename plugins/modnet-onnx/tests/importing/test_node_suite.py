@@ -22,7 +22,7 @@ def test_the_table_holds(cases):
     assert worse == [], "\n".join(worse)
 
 
-def test_how_much_the_table_promises(cases):
+def test_the_table_only_grows():
     counts = Counter(node_suite.table().values())
-    assert counts["native"] >= 600
-    assert counts["native"] + counts["onnx"] >= 1300
+    assert counts["native"] >= 928
+    assert counts["native"] + counts["onnx"] >= 1567

@@ -96,6 +96,23 @@ def test_a_file_that_is_no_model(tmp_path):
         modnet.load(tmp_path / "m.onnx")
 
 
+def test_several_outputs_keep_their_names():
+    nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Neg", ["y"], ["second::out"])]
+    more = helper.make_tensor_value_info("second::out", TensorProto.FLOAT, None)
+    result = imported(model(*nodes, outputs=[Y, more]))
+    found = result.network.forward(np.array([[1, -2, 3, 0]], np.float32))
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "y": [[1, 0, 3, 0]],
+        "second_out": [[-1, 0, -3, 0]],
+    }
+
+
+def test_a_part_for_one_sample_is_run_for_each():
+    one = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    result = imported(model(helper.make_node("CumSum", ["x", "axis"], ["y"]), inputs=[one], axis=np.array(1)))
+    assert np.array_equal(result.network.forward(np.ones((3, 4))), np.tile([1, 2, 3, 4], (3, 1)))
+
+
 def test_loading_warns_of_what_onnx_has_to_run(tmp_path):
     output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])
     part = model(helper.make_node("CumSum", ["x", "axis"], ["y"]), outputs=[output], axis=np.array(1))
