@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -94,7 +95,7 @@ class _Log:
 
     def modnet_epoch_ended(self, run: modnet.Run) -> None:
         values = {**run.figures, "learning_rate": run.learning_rate, "seconds": run.seconds}
-        now = mlflow.utils.time.get_current_time_millis()
+        now = int(time.time() * 1000)
         found = [Metric(name, number, now, run.epoch) for name, number in _numbers(values)]
         try:
             self.client.log_batch(self.id, metrics=found)

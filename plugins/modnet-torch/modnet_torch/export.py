@@ -13,7 +13,7 @@ import modnet
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.network import Network
 from modnet.words import counted, itemised
-from modnet_torch.forms import convolved, feature_orders, keeps_features
+from modnet_torch.forms import convolved, feature_orders, mixing
 from modnet_torch.layers import BUILDERS, Step, Unlike
 from modnet_torch.transfer import state_dict
 
@@ -35,10 +35,10 @@ class Exported(nn.Module):
         self._graph = graph
         self._steps: list[_Placed] = []
         problems = []
-        orders, sequences = feature_orders(graph), convolved(graph)
+        sequences, mixed = convolved(graph), mixing(graph, feature_orders(graph))
         for node in graph.nodes:
             try:
-                if node.inputs[0] in orders and not (keeps_features(node) or node.layer.type == "linear"):
+                if node in mixed:
                     raise Unlike("it reads a flattened image, whose numbers stand in another order in torch")
                 step = _step(node, node.inputs[0] in sequences)
             except Unlike as error:

@@ -7,13 +7,14 @@ first is the one that is written.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from modnet.arrays import Array
+from modnet.arrays import Array, Shape
 from modnet.engine.graph import Graph, GraphNode
 from modnet.errors import DataError
 from modnet_torch.attention import attention_forms
@@ -231,7 +232,26 @@ def feature_orders(graph: Graph) -> dict[int, Array]:
             sizes = [size or 1 for size in shape]
             places = np.arange(math.prod(sizes)).reshape(sizes)
             orders[node.slot] = np.moveaxis(places, -1, 0).reshape(-1)
+        elif node.layer.type == "concatenate" and len(node.shape) == 1 and not orders.keys().isdisjoint(node.inputs):
+            orders[node.slot] = _joined([orders.get(slot) for slot in node.inputs], node.input_shapes)
     return orders
+
+
+def _joined(orders: Sequence[Array | None], shapes: Sequence[Shape]) -> Array:
+    """The order of features side by side; None for features that stand alike."""
+    starts = accumulate((shape[0] or 0 for shape in shapes), initial=0)
+    parts = zip(orders, shapes, starts, strict=False)
+    return np.concatenate([start + (np.arange(shape[0] or 0) if own is None else own) for own, shape, start in parts])
+
+
+def mixing(graph: Graph, orders: Mapping[int, Array]) -> list[GraphNode]:
+    """The nodes that mix features in torch's order with others, so that what is behind them has neither order."""
+    found = []
+    for node in graph.nodes:
+        reads = not orders.keys().isdisjoint(node.inputs)
+        if reads and node.slot not in orders and node.layer.type != "linear":
+            found.append(node)
+    return found
 
 
 def _flattens(node: GraphNode) -> bool:

@@ -17,6 +17,7 @@ from modnet.errors import ParameterMismatch
 from modnet.words import counted, in_columns, itemised, legible, shape_text
 from modnet_torch.files import as_array, read_weights
 from modnet_torch.form import Shapes
+from modnet_torch.forms import feature_orders, mixing
 from modnet_torch.matching import Matching, Seeker, match, seekers_of
 from modnet_torch.modules import Module, is_weight, modules_of, whole
 
@@ -94,7 +95,7 @@ def load_state_dict(
 
     Raises:
         WeightsMismatch: if strict, and anything is missing or left over; nothing is copied then.
-        DataError: a name in `nodes` or `ignore` does not exist.
+        DataError: a name in `nodes` or `ignore` does not exist; a node mixes a flattened image with other numbers.
         ModelFileError, MissingExtra, OSError: as `read_weights`.
     """
     path = "the weights" if isinstance(source, Mapping) else fspath(source)
@@ -116,6 +117,9 @@ def _found(
     strict: bool,
 ) -> Transferred:
     """Which weights belong to which node, by what is given, or else by the spec."""
+    for node in mixing(network.graph, feature_orders(network.graph)):
+        what = "reads a flattened image, whose numbers stand in another order in torch, together with others"
+        raise modnet.DataError(f"{legible(node.name)} ({node.type}) {what}; put a linear map before it")
     table = network.spec.weights
     chosen = nodes if nodes is not None else table.nodes if table else {}
     left_out = ignore if ignore is not None else table.ignore if table else ()

@@ -8,7 +8,7 @@ from modnet.kinds.layer import Layer
 from modnet.testing.examples import examples_of
 
 torch = pytest.importorskip("torch", reason="pip install 'modnet-torch[torch]'")
-from modnet_torch import export_torch  # noqa: E402
+from modnet_torch import export_torch, load_state_dict  # noqa: E402
 from modnet_torch.forms import feature_orders  # noqa: E402
 from modnet_torch.layers import BUILDERS  # noqa: E402
 
@@ -89,3 +89,24 @@ def test_several_outputs_and_shared_parameters():
     found, expected = module(torch.from_numpy(x), torch.from_numpy(y)), network.forward({"x": x, "y": y})
     for name in ("a", "forward"):
         np.testing.assert_allclose(found[name].detach().numpy(), expected[name], rtol=1e-12)
+
+
+def test_a_flattened_image_beside_other_numbers():
+    """What reads both has its weights in torch's order; sums of both have none."""
+    layers = [
+        {"type": "flatten", "inputs": ["image"], "name": "flat"},
+        {"type": "concatenate", "inputs": ["row", "flat"]},
+        {"type": "linear", "out_features": 2},
+    ]
+    network = modnet.build({"network": {"input": {"image": [2, 3, 4], "row": [5]}, "layers": layers}})
+    rng = np.random.default_rng(0)
+    image, row = (rng.standard_normal(shape).astype(np.float32) for shape in ((6, 2, 3, 4), (6, 5)))
+    with torch.no_grad():
+        found = export_torch(network)(channels_first(image), torch.from_numpy(row)).numpy()
+    np.testing.assert_allclose(found, network.forward({"image": image, "row": row}), atol=1e-5)
+    layers[1] = {"type": "add", "inputs": ["row", "flat"]}
+    network = modnet.build({"network": {"input": {"image": [2, 3, 4], "row": [24]}, "layers": layers}})
+    with pytest.raises(modnet.DataError, match="stand in another order in torch"):
+        export_torch(network)
+    with pytest.raises(modnet.DataError, match=r"add_1 \(add\) reads a flattened image"):
+        load_state_dict(network, {"fc.weight": np.ones((2, 24)), "fc.bias": np.ones(2)})
