@@ -36,6 +36,8 @@ def check_arguments(given: ModnetEstimator) -> None:
     for name in FRACTIONS:
         _require(name, getattr(given, name), "a number >= 0 and below 1", lambda value: 0 <= value < 1)
     _require("validation_fraction", given.validation_fraction, "a number between 0 and 1", lambda value: 0 < value < 1)
+    if given.callbacks is not None and not isinstance(given.callbacks, list | tuple):
+        raise ValueError(f"callbacks: expected a list of callbacks; found {show(given.callbacks)}")
     if given.batch_size != "auto":
         _require("batch_size", given.batch_size, '"auto" or a whole number >= 1', lambda value: value >= 1)
 

@@ -203,7 +203,10 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
             self._optimizer: running.Slots | None = None
         self._range = rows.X.min(axis=0), rows.X.max(axis=0)
         self._network.card = self._network.card.replace(schema=None)
-        running.train(self, rows, draw, incremental, fitted)
+        if self.solver == "lbfgs":
+            running.minimize(self, rows, draw)
+        else:
+            running.train(self, rows, draw, incremental, fitted)
         vars(self).update(self._attributes_of(self._network))
         return self
 

@@ -50,7 +50,7 @@ def network_of(fitted: Any) -> modnet.Network:
         known = ", ".join(sorted(kind.__name__ for kind in APPLY if kind is not SelectorMixin))
         raise ValueError(
             "\n  ".join(["these steps cannot be in a model file:", *faults])
-            + f"\nit can have {known}, selections of features, and Pipeline, ColumnTransformer, FeatureUnion of these"
+            + f"\nit can have {known}, and selections of features"
         )
     if last._columns is not None:
         raise ValueError("the network reads texts or dates itself: put no other steps before it, or encode all of them")

@@ -59,5 +59,5 @@ class LBFGS:
                 f"lbfgs has made {result.nit} iterations and {result.nfev} evaluations and has not converged yet; "
                 "allow more by max_iter and max_fun",
                 ConvergenceWarning,
-                stacklevel=5 + FRAMES,
+                stacklevel=4 + FRAMES,
             )

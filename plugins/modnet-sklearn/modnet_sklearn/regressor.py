@@ -76,4 +76,4 @@ class ModnetRegressor(RegressorMixin, ModnetEstimator):
     def predict(self, X: Any) -> Array:
         """The number of each row, (rows,); of several, (rows, outputs)."""
         predicted = self._outputs(X)
-        return predicted[:, 0] if self._width == 1 else predicted
+        return predicted[:, 0] if predicted.shape[1] == 1 else predicted

@@ -73,9 +73,6 @@ def train(given: ModnetEstimator, rows: Rows, draw: Any, incremental: bool, fitt
         incremental: whether this is one epoch, which goes on with the optimizer's state.
         fitted: what `fit` was given.
     """
-    if given.solver == "lbfgs":
-        _minimize(given, rows, draw)
-        return
     apart: Rows | None = None
     if given.early_stopping:
         rows, apart = rows.split(given.validation_fraction, draw)
@@ -95,7 +92,7 @@ def train(given: ModnetEstimator, rows: Rows, draw: Any, incremental: bool, fitt
     _note(given, history, len(rows.X), incremental)
 
 
-def _minimize(given: ModnetEstimator, rows: Rows, draw: Any) -> None:
+def minimize(given: ModnetEstimator, rows: Rows, draw: Any) -> None:
     """Trains by L-BFGS, which sees all rows at once."""
     solver = LBFGS(given)
     options = {

@@ -33,12 +33,16 @@ Step = Any
 def faults_of(step: Step, name: str) -> Iterator[str]:
     """What of a step, or of the steps within it, cannot be in a model file, in words."""
     inner = parts_of(step)
-    if inner is not None:
-        for own, part in inner:
-            yield from faults_of(part, f"{name}.{own}" if name else own)
-        if isinstance(step, FeatureUnion) and step.transformer_weights:
-            yield f"{name}: a FeatureUnion with transformer_weights"
+    if inner is None:
+        yield from _faults_alone(step, name)
         return
+    for own, part in inner:
+        yield from faults_of(part, f"{name}.{own}" if name else own)
+    if isinstance(step, FeatureUnion) and step.transformer_weights:
+        yield f"{name}: a FeatureUnion with transformer_weights"
+
+
+def _faults_alone(step: Step, name: str) -> Iterator[str]:
     if isinstance(step, str) or step is None:
         return
     known = next((kind for kind in APPLY if isinstance(step, kind)), None)
@@ -65,19 +69,20 @@ def applied(step: Step, features: Features) -> Features:
     Raises:
         ValueError: it needs columns as they are in the table, and is given something else.
     """
-    if step is None or (isinstance(step, str) and step == "passthrough"):
-        return features
-    if isinstance(step, str):  # "drop"
-        return features.mapped(np.zeros((len(features), 0)))
-    if isinstance(step, Pipeline):
-        for _, part in step.steps:
-            features = applied(part, features)
-        return features
-    if isinstance(step, FeatureUnion):
-        return Features.joined([applied(part, features) for _, part in step.transformer_list], features.columns)
-    if isinstance(step, ColumnTransformer):
-        return _by_columns(step, features)
-    return next(apply for kind, apply in APPLY.items() if isinstance(step, kind))(step, features)
+    if step is None or isinstance(step, str):
+        return features.mapped(np.zeros((len(features), 0))) if step == "drop" else features
+    apply = next(apply for kind, apply in APPLY.items() if isinstance(step, kind))
+    return apply(step, features)
+
+
+def _one_after_another(step: Pipeline, features: Features) -> Features:
+    for _, part in step.steps:
+        features = applied(part, features)
+    return features
+
+
+def _side_by_side(step: FeatureUnion, features: Features) -> Features:
+    return Features.joined([applied(part, features) for _, part in step.transformer_list], features.columns)
 
 
 def _by_columns(step: ColumnTransformer, features: Features) -> Features:
@@ -212,6 +217,9 @@ def _has_gap(step: OneHotEncoder | OrdinalEncoder) -> bool:
 
 
 APPLY: dict[type, Callable[[Any, Features], Features]] = {
+    Pipeline: _one_after_another,
+    FeatureUnion: _side_by_side,
+    ColumnTransformer: _by_columns,
     StandardScaler: _standardized,
     MinMaxScaler: _between,
     MaxAbsScaler: lambda step, features: features.scaled(1 / step.scale_),

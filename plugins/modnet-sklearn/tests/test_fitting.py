@@ -130,6 +130,18 @@ def test_partial_fit_refuses_new_classes():
         ModnetClassifier(solver="lbfgs").partial_fit(X, Y)
 
 
+def test_the_attributes_of_scikit_learn(capsys):
+    fitted = ModnetClassifier(hidden_layer_sizes=(7, 5), max_iter=3, verbose=True).fit(X, Y)
+    theirs = MLPClassifier(hidden_layer_sizes=(7, 5), max_iter=3).fit(X, Y)
+    for name in ("n_layers_", "n_outputs_", "n_iter_", "t_", "n_features_in_"):
+        assert getattr(fitted, name) == getattr(theirs, name), name
+    for name in ("coefs_", "intercepts_"):
+        assert [a.shape for a in getattr(fitted, name)] == [a.shape for a in getattr(theirs, name)]
+    assert fitted.best_loss_ == min(fitted.loss_curve_) == fitted.loss_
+    assert capsys.readouterr().out.count("\n") >= 3
+    assert not hasattr(ModnetClassifier(), "coefs_")
+
+
 def test_warm_start_goes_on_with_the_weights():
     fitted = ModnetClassifier(max_iter=20, warm_start=True, random_state=0).fit(X, Y)
     first, network = fitted.loss_, fitted.network_
@@ -272,6 +284,7 @@ def test_a_spec_of_a_wrong_width_is_refused():
         ({"learning_rate": "cosin"}, "cosine"),
         ({"loss": "cross_entrop"}, "cross_entropy"),
         ({"dropout": 1.0}, "dropout"),
+        ({"callbacks": "progress"}, 'callbacks: expected a list of callbacks; found "progress"'),
     ],
 )
 def test_wrong_arguments_are_named(wrong, message):
