@@ -477,7 +477,7 @@ _ROWS = (
         \b
         Examples:
           modnet convert penguins.modnet penguins.onnx
-          modnet convert digits.modnet digits.onnx --option opset=18 --option dtype=float16
+          modnet convert digits.modnet digits.onnx --option opset=18
         """,
         _argument("source"),
         _argument("target"),

@@ -159,8 +159,10 @@ SECONDS_OF_STEP, SECONDS_OF_PARAMETER, SECONDS_OF_PRODUCT = 2e-4, 2.5e-9, 9e-11
 row forth and back.
 """
 
-STOPS_AT = 0.3
-"""The share of the epochs after which early stopping ended most runs."""
+STOPS_AT, LAST_STOPS_AT = 0.3, 0.45
+"""The share of the epochs after which early stopping ended most runs; and the last of ten members, each with rows of
+its own to stop by.
+"""
 
 
 def expected_seconds(task: Task, recipe: Recipe) -> float:
@@ -170,7 +172,7 @@ def expected_seconds(task: Task, recipe: Recipe) -> float:
     rows = 0.8 * task.rows
     steps = math.ceil(rows / recipe.batch_size)
     of_epoch = steps * (SECONDS_OF_STEP + parameters * SECONDS_OF_PARAMETER) + rows * parameters * SECONDS_OF_PRODUCT
-    return 0.5 + recipe.epochs * STOPS_AT * of_epoch
+    return 0.5 + recipe.epochs * (LAST_STOPS_AT if recipe.member_folds else STOPS_AT) * of_epoch
 
 
 def _encoded(task: Task, recipe: Recipe) -> int:

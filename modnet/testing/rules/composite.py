@@ -76,6 +76,10 @@ class Whole:
         )
 
     @property
+    def differentiable(self) -> bool:
+        return all(node.layer.differentiable for network in self._networks.values() for node in network.graph.nodes)
+
+    @property
     def true_gradient(self) -> bool:
         return all(node.layer.true_gradient for network in self._networks.values() for node in network.graph.nodes)
 
