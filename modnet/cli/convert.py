@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import click
 
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.predict import check_not_input
-from modnet.cli.settings import parsed_value
+from modnet.cli.settings import parse_pairs, parsed_value
 from modnet.model.formats import check_options
 from modnet.model.load import load
 from modnet.model.save import save
@@ -24,22 +21,10 @@ def run(source: str, target: str, options: tuple[str, ...], plugins: tuple[str, 
     path = Path(target)
     check_output(path)
     check_not_input(target, model=source)
-    values = _options(options)
+    given = parse_pairs("--option NAME=VALUE", options, "opset=18")
+    values = {name: parsed_value(text, f"--option {legible(name)}") for name, text in given.items()}
     check_options(path, values, default_registry())
     network = load(source)
     before = Path(source).stat().st_size
     save(network, path, options=values)
     echo(f"{target}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
-
-
-def _options(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Name -> value, a text where it is no other value of TOML."""
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"--option {legible(text)}: expected NAME=VALUE, such as opset=18")
-        if name in found:
-            raise click.UsageError(f"--option {legible(text)}: {legible(name)} is given twice")
-        found[name] = parsed_value(value, f"--option {legible(name)}")
-    return found

@@ -10,6 +10,7 @@ import click
 
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
+from modnet.cli.settings import parse_pairs
 from modnet.model.edit import DType, edit
 from modnet.model.formats import is_own
 from modnet.words import readable_bytes
@@ -29,18 +30,18 @@ def run(
 ) -> None:
     if not (drop_resume_state or drop_history or cast or entries or values or removed or taken or renamed):
         raise click.UsageError("nothing to change; expected an option such as --cast float16 (see --help)")
-    metadata: dict[str, Any] = dict(_pairs("--set-metadata", entries, "author=Ada"))
-    for key, text in _pairs("--set-metadata-json", values, "year=1843").items():
+    metadata: dict[str, Any] = dict(parse_pairs("--set-metadata KEY=VALUE", entries, "author=Ada"))
+    for key, text in parse_pairs("--set-metadata-json KEY=JSON", values, "year=1843").items():
         if key in metadata:
             raise click.UsageError(f"--set-metadata-json {key}={text}: {key} is given twice")
         metadata[key] = _value(key, text)
-    take = _pairs("--take", taken, "linear_1=other.modnet")
-    rename = _pairs("--rename", renamed, "linear_1=hidden")
-    if Path(output).exists():
-        check_output(Path(output))  # says what is in the way
-    if not is_own(Path(output)):
+    take = parse_pairs("--take NODE=FILE", taken, "linear_1=other.modnet")
+    rename = parse_pairs("--rename OLD=NEW", renamed, "linear_1=hidden")
+    path = Path(output)
+    if is_own(path) or path.exists():  # what is in the way is said before what edit does not write
+        check_output(path)
+    if not is_own(path):
         raise click.UsageError(f"{output}: edit writes model files (.modnet); modnet convert writes other formats")
-    check_output(Path(output))
     before = Path(model).stat().st_size
     edit(
         model,
@@ -54,23 +55,6 @@ def run(
         take=take,
     )
     echo(f"{output}  {readable_bytes(Path(output).stat().st_size)}, was {readable_bytes(before)}")
-
-
-def _pairs(option: str, texts: tuple[str, ...], example: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise click.UsageError(f"{option} {text}: expected {'='.join(_names(option))}, such as {example}")
-        if key in pairs:
-            raise click.UsageError(f"{option} {text}: {key} is given twice")
-        pairs[key] = value
-    return pairs
-
-
-def _names(option: str) -> tuple[str, str]:
-    known = {"--rename": ("OLD", "NEW"), "--take": ("NODE", "FILE"), "--set-metadata-json": ("KEY", "JSON")}
-    return known.get(option, ("KEY", "VALUE"))
 
 
 def _value(key: str, text: str) -> Any:

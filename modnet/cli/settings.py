@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: replacing values of a spec on the command line."""
+"""Options that are pairs, such as `--set KEY=VALUE`, which replaces a value of a spec on the command line."""
 
 from __future__ import annotations
 
@@ -23,6 +23,24 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
             raise click.UsageError(f"--set {legible(key)}: nested more than {DEEPEST} levels deep")
         parsed[key.strip()] = parsed_value(text, f"--set {legible(key)}")
     return parsed
+
+
+def parse_pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
+    """The pairs of an option that can be given several times: what stands before each = and behind it.
+
+    Args:
+        option: with what it expects, for messages: `--rename OLD=NEW`.
+    """
+    name, expected = option.split()
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"{name} {legible(text)}: expected {expected}, such as {example}")
+        if key in pairs:
+            raise click.UsageError(f"{name} {legible(text)}: {legible(key)} is given twice")
+        pairs[key] = value
+    return pairs
 
 
 def parsed_value(text: str, option: str) -> Any:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from modnet.configuration.fields import Configuration
@@ -70,6 +70,15 @@ def value_at(values: Any, path: Path) -> Any:
             raise LookupError(f"{show(values)} has no key {show(key)}")
         values = values[key]  # type: ignore[index]  # a place in a list, or a key of a table
     return values
+
+
+def single_values(values: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The single values within plain ones, each with its path; that of a component's type is the component's own."""
+    if isinstance(values, Mapping | list | tuple):
+        for key, item in values.items() if isinstance(values, Mapping) else enumerate(values):
+            yield from single_values(item, (*path, key))
+    elif values is not None:
+        yield (path[:-1] if len(path) > 1 and path[-1] == "type" else path), values
 
 
 def _table(values: Any) -> Any:

@@ -180,9 +180,10 @@ class _BestOfMembers:
             ends = course.is_over(run.epoch, stopping.patience)
             if (best and not math.isnan(value)) if stopping.restore_best else ends:
                 self._keep(number)
-        if more := self._over(run.epoch) - over:
-            run.finish_members(more)
-        if len(self._over(run.epoch)) == len(self.courses):
+        now = self._over(run.epoch)
+        if now != over:
+            run.finish_members(now)
+        if len(now) == len(self.courses):
             run.stop(f"{_not_improved(stopping)} in any member")
 
     def _over(self, epoch: int) -> set[int]:

@@ -22,6 +22,7 @@ import modnet
 from modnet.model.needs import components_of, origins_of
 from modnet.model.save import described
 from modnet.plugins.builtin import CORE
+from modnet.specs.paths import single_values
 from modnet.words import show
 
 if TYPE_CHECKING:
@@ -148,21 +149,10 @@ def _text(error: Exception) -> str:
 
 
 def _parameters(run: modnet.Run) -> Iterator[tuple[str, Any]]:
-    yield from _single(run.training.replace(callbacks=()).plain(), "")
+    plain = run.training.replace(callbacks=()).plain()
+    yield from ((".".join(map(str, path)), value) for path, value in single_values(plain))
     yield "network.parameters", len(run.network.parameters.flat)
     yield "network.nodes", len(run.network.graph.nodes)
-
-
-def _single(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Path -> value, for each single value within; a component's type stands at its own path."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _single(item, f"{path}.{key}".lstrip("."))
-    elif isinstance(value, list | tuple):
-        for number, item in enumerate(value):
-            yield from _single(item, f"{path}.{number}")
-    elif value is not None:
-        yield path.removesuffix(".type"), value
 
 
 def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -13,7 +13,8 @@ from tensorboardX.summary import hparams
 import modnet
 from modnet.arrays import Array
 from modnet.kinds.figures import VALIDATION
-from modnet.words import show
+from modnet.specs.paths import single_values
+from modnet.words import path_text, show
 from modnet_tensorboard.graph import graph_event
 
 
@@ -125,17 +126,6 @@ def _tag(figure: str) -> str:
 def _settings(run: modnet.Run) -> Iterator[tuple[str, Any]]:
     """The hyper-parameters: single values of the training, by their paths, and the size of the network."""
     plain = run.training.replace(callbacks=()).plain()
-    yield from _single(plain, "")
+    yield from ((path_text(path), value) for path, value in single_values(plain))
     yield "parameters", len(run.network.parameters.flat)
     yield "nodes", len(run.network.graph.nodes)
-
-
-def _single(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _single(item, f"{path}.{key}".lstrip("."))
-    elif isinstance(value, list | tuple):
-        for number, item in enumerate(value):
-            yield from _single(item, f"{path}[{number}]")
-    elif value is not None:
-        yield path.removesuffix(".type"), value

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from modnet.arrays import Array
+from modnet.words import free_name
 
 ML = "ai.onnx.ml"
 """The domain of operators for tables."""
@@ -39,10 +40,7 @@ class Builder:
 
     def name(self, wanted: str) -> str:
         """A name that no other value has: the wanted one, or that with a number."""
-        found, number = wanted, 1
-        while found in self._taken:
-            number += 1
-            found = f"{wanted}_{number}"
+        found = free_name(wanted, self._taken)
         self._taken.add(found)
         return found
 

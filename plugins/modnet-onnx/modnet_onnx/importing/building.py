@@ -14,6 +14,7 @@ from modnet.kinds.node import Node, automatic_name
 from modnet.layers.shape import Flatten, Reshape
 from modnet.plugins.registry import default_registry
 from modnet.records import Record
+from modnet.words import free_name
 from modnet_onnx.importing.layers.axes import Constant, Transpose
 from modnet_onnx.importing.values import NotNative, Value, elements, is_open
 
@@ -52,10 +53,7 @@ class Builder:
 
     def reserve(self, name: str) -> str:
         """A name like this one that nothing in the network has yet."""
-        found, number = name, 1
-        while found in self._names:
-            number += 1
-            found = f"{name}_{number}"
+        found = free_name(name, self._names)
         self._names.add(found)
         return found
 
