@@ -14,7 +14,8 @@ import numpy as np
 from modnet.model.container import View
 from modnet.model.damage import require_whole
 from modnet.model.header import Header
-from modnet.model.reader import File, HeaderOnly, opened, structure
+from modnet.model.reader import HeaderOnly, opened, structure
+from modnet.model.source import File
 from modnet.words import Path
 
 CHUNK = 1 << 18
