@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeGuard
 
 from modnet.errors import MissingExtra, ModelFileError
-from modnet.model.atomic import replace_file
 
 
 def is_url(place: object) -> TypeGuard[str]:
@@ -27,28 +26,12 @@ def open_url(url: str) -> Iterator[BinaryIO]:
         ModelFileError: there is no such kind of URL.
         OSError: from the file system.
     """
-    with _at(url, "rb") as file:
+    with url_file(url, "rb") as file:
         yield file
 
 
-def put(url: str, content: memoryview) -> None:
-    """Writes the file at a URL: in one request, so that it is whole or not there; one of this machine as any other.
-
-    Raises:
-        ModelFileError: it can only be read: `zip://m.modnet::models.zip`.
-        MissingExtra, ModelFileError, OSError: as `open_url`.
-    """
-    if "::" in url:
-        raise ModelFileError(url, "a URL with :: in it can only be read; write the file, and put it there")
-    place = _at(url, "wb")
-    if "file" in place.fs.protocol:
-        replace_file(place.path, [content], durable=True)
-    else:
-        place.fs.pipe_file(place.path, bytes(content))
-
-
-def _at(url: str, mode: str) -> Any:
-    """What fsspec calls an `OpenFile`: a file system and a path in it."""
+def url_file(url: str, mode: str) -> Any:
+    """What fsspec calls an `OpenFile`: a file system, `fs`, and a path in it, `path`. Raises the errors of `open_url`."""
     try:
         import fsspec
     except ImportError:

@@ -19,7 +19,7 @@ from modnet.model import container
 from modnet.model.atomic import replace_file, write_pieces
 from modnet.model.container import Fault, Hashed
 from modnet.model.source import name_of
-from modnet.model.url import is_url, put
+from modnet.model.url import is_url, url_file
 
 Place = str | os.PathLike[str] | BinaryIO
 """Where a model file is written: a path or URL, or a binary file that is open."""
@@ -111,11 +111,27 @@ def _send(place: str | BinaryIO, plan: _Plan, packed: _Header) -> None:
     if isinstance(place, str):
         content = BytesIO()
         content.writelines(plan.pieces(beginning))
-        put(place, content.getbuffer())
+        _put(place, content.getbuffer())
     else:
         write_pieces(place, plan.pieces(beginning))
     if packed.beginning() != beginning:
         raise Fault("what was written is of no use: the arrays have been changed meanwhile")
+
+
+def _put(url: str, content: memoryview) -> None:
+    """Writes the file at a URL: in one request, so that it is whole or not there; one of this machine as any other.
+
+    Raises:
+        ModelFileError: it can only be read: `zip://m.modnet::models.zip`.
+        MissingExtra, ModelFileError, OSError: as `open_url`.
+    """
+    if "::" in url:
+        raise ModelFileError(url, "a URL with :: in it can only be read; write the file, and put it there")
+    place = url_file(url, "wb")
+    if "file" in place.fs.protocol:
+        replace_file(place.path, [content], durable=True)
+    else:
+        place.fs.pipe_file(place.path, bytes(content))
 
 
 def _planned(groups: Sequence[Group | StreamedGroup]) -> _Plan:
