@@ -71,7 +71,7 @@ def model_card(path: str | PathLike[str]) -> str:
     """
     with opened(path) as file:
         found = structure(file)
-        header = Header.parse(found.header)
+        header = Header.of_file(file.path, found.header)
         header.require_features(file.path)
         header.require_spec()
         metrics = unpacked(file, header, found)["metrics"]

@@ -56,7 +56,7 @@ MOST_MISSING = 4
 def run(model: str, as_json: bool) -> None:
     with opened(model) as file:
         found = structure(file)
-        header = Header.parse(found.header)
+        header = Header.of_file(file.path, found.header)
         figures = unpacked(file, header, found) if as_json else {}
     needs = [_status_of(need) for need in header.needs]
     if as_json:

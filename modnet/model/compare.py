@@ -136,7 +136,7 @@ class _Compared:
 def _whole(path: str | PathLike[str]) -> Iterator[_Compared]:
     with opened(path) as file:
         found = structure(file)
-        header = Header.parse(found.header)
+        header = Header.of_file(file.path, found.header)
         for segment in found.segments:
             require_whole(file, segment)
         yield _Compared(file, found, header)

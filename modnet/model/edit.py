@@ -83,7 +83,7 @@ class _Changes:
     def applied(self, file: File, files: ExitStack) -> tuple[Header, list[StreamedGroup]]:
         """The header and the groups to write; what has been opened is closed with the last of their pieces."""
         found = front(file)
-        header = Header.parse(found.header)
+        header = Header.of_file(file.path, found.header)
         header.require_features(file.path)
         groups = _copies(file, found, is_for_resuming if self.drop_resume_state else lambda _: False)
         taking = _Taking(self.take, files)

@@ -26,7 +26,7 @@ from modnet.kinds.component import Component
 from modnet.memory import require
 from modnet.model.container import NETWORK_GROUPS, Fault, Segment, check_plain
 from modnet.model.figures import unpacked
-from modnet.model.header import CARD_KEYS, Header
+from modnet.model.header import CARD_KEYS, Header, naming_newer_release
 from modnet.model.identity import Identity, require_id
 from modnet.model.reader import HeaderOnly, mapped_group, opened, read_group, structure
 from modnet.model.source import File
@@ -122,9 +122,10 @@ def _loaded(file: File, registry: Registry, wanted: _Wanted) -> tuple[Network, S
     found = structure(file)
     if wanted.id is not None:
         require_id(file.path, found.id, wanted.id)
-    header = Header.parse(found.header)
-    reader, spec, graph = checked_network(file.path, header, found, registry)
-    card = _card(file.path, header, reader, spec, graph, unpacked(file, header, found, wanted.verified))
+    with naming_newer_release(file.path, found.header):
+        header = Header.parse(found.header)
+        reader, spec, graph = checked_network(file.path, header, found, registry)
+        card = _card(file.path, header, reader, spec, graph, unpacked(file, header, found, wanted.verified))
     network = Network(card, graph)
     if not wanted.mmap:
         require(
@@ -201,12 +202,14 @@ def restored(
     """
     try:
         check_plain(values)
-        header = Header.parse(values)
-        reader, spec, graph = _stored_graph(path, header, size, arrays, registry or default_registry())
+        with naming_newer_release(path, values):
+            header = Header.parse(values)
+            reader, spec, graph = _stored_graph(path, header, size, arrays, registry or default_registry())
+            card = _card(path, header, reader, spec, graph, {})
     except Fault as fault:
         raise MalformedFile(path, fault.what, fault.where) from None
     require(Layout.of(graph).nbytes(np.dtype(spec.dtype)), "the network with all its arrays")
-    network = Network(_card(path, header, reader, spec, graph, {}), graph)
+    network = Network(card, graph)
     reader.warn_of_older(stacklevel=2)
     return network
 

@@ -31,7 +31,7 @@ def open_url(url: str) -> Iterator[BinaryIO]:
 
 
 def url_file(url: str, mode: str) -> Any:
-    """What fsspec calls an `OpenFile`: a file system, `fs`, and a path in it, `path`. Raises the errors of `open_url`."""
+    """The `OpenFile` of fsspec: a file system, `fs`, and a `path` in it. Raises the errors of `open_url`."""
     try:
         import fsspec
     except ImportError:
