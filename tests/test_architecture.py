@@ -66,6 +66,7 @@ INSIDE = {
         "modnet.model.engines": "few networks are computed by another engine",
         "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
+    "modnet.model.url": {"fsspec": "an optional library"},
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.engine.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {
@@ -92,6 +93,7 @@ OPTIONAL = {
     "markupsafe": ("modnet.assessment.report.page",),
     "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
     "optuna": ("modnet.assessment.search.study",),
+    "fsspec": ("modnet.model.url",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
 }
