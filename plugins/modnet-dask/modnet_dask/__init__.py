@@ -1,0 +1,1 @@
+"""dask for modnet: predictions for tables in parts, and searches, by the workers of a cluster."""
