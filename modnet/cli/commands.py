@@ -145,6 +145,9 @@ _ROWS = (
         (best.search). Ctrl-C ends the search with what it has found, and the status is 130; --resume goes on, also
         after a kill: trials that were cut off are done again. With a greater --trials, a search that is over goes on.
 
+        With --scheduler, workers make the trials, who need the same folders, and the same plugins installed. A trial
+        whose worker is lost is done again; after three times it has failed.
+
         \b
         Example:
           modnet search penguins.toml -o best.toml --trials 50 --plot search.png
@@ -179,6 +182,7 @@ _ROWS = (
             show_default=True,
             help="How many trials are made at the same time; they share the cores.",
         ),
+        SCHEDULER,
         _option("--resume", is_flag=True, help="Go on with a search that was stopped, or wants more trials."),
         _file("--plot", help="Draw the trials and what mattered: .png, .svg or .pdf."),
         JSON,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -90,7 +91,8 @@ class Plan:
     """
 
     def __init__(self, model: Path, data: str, out: Path, how: Prediction) -> None:
-        self.model, self.out, self.how = Path(model).expanduser().absolute(), Path(out).absolute(), how
+        self.model, self.out = Path(model).expanduser().absolute(), Path(out).absolute()
+        self.how = how.replace(plugins=tuple(map(os.path.abspath, how.plugins)))
         Names(load(self.model, mmap=True), how.thresholds)
         self.parts = parts_of(data, self.out)
         for ending, part in {part.target.suffix: part for part in self.parts}.items():
