@@ -143,6 +143,7 @@ def _write(job: Job, found: SearchResult, path: Path, plot: str | None) -> None:
     values = job.source.values
     given = {**parse_settings(tuple(job.settings.values())), **found.best.values}
     changes = {resolved(values, dotted): value for dotted, value in given.items()}
+    changes = {keys: value for keys, value in changes.items() if keys[0] != "search"}  # which is written as a comment
     ordered = dict(sorted(changes.items(), key=lambda item: len(item[0])))
     text = _text(job, path, {**ordered, **_moved(values, Path(job.network.card.folder), path.parent)}, remark(found))
     replace_file(path, [text.encode()], durable=True)

@@ -160,17 +160,18 @@ def _line_up(study: Any, trial: Any) -> None:
         study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
 
 
-def take_back(study: Any, trial: Any) -> None:
-    """Lines up a running trial again, whose worker was lost; after some such attempts it has failed."""
+def take_back(study: Any, trial: Any) -> bool:
+    """Lines up a running trial again, whose worker was lost; True where it has failed, after some such attempts."""
     trials = study.get_trials(deepcopy=False)
     before, attempts = trial.user_attrs.get(AGAIN), 1
     while before is not None:
         before, attempts = trials[before].user_attrs.get(AGAIN), attempts + 1
     if attempts >= ATTEMPTS:
         fail(study, trial, f"{attempts} workers were lost with it")
-    else:
-        study.tell(trial.number, state=optuna_library().trial.TrialState.FAIL)
-        _line_up(study, trial)
+        return True
+    study.tell(trial.number, state=optuna_library().trial.TrialState.FAIL)
+    _line_up(study, trial)
+    return False
 
 
 def fail(study: Any, trial: Any, error: str) -> None:

@@ -132,12 +132,11 @@ class Worker:
         """Makes one trial; False if it was cut off, as the search is over.
 
         Args:
-            lease: marks the trial, where another worker begins anew if this one is lost. A running trial that has the
-                mark already is such a one.
+            lease: marks the trial, where another worker begins anew if this one is lost.
         """
         study = self.study
-        if lease:
-            self.take_back(lease)
+        if lease and self.is_made(lease):
+            return True
         number = sum(counts(frozen) or not frozen.state.is_finished() for frozen in study.get_trials(deepcopy=False))
         study.sampler = sampler_for(self.search, number)
         trial = study.ask()
@@ -158,11 +157,12 @@ class Worker:
         self.look()
         return True
 
-    def take_back(self, lease: str) -> None:
-        """Gives up the trials with this mark, which another worker has begun."""
-        for frozen in self.study.get_trials(deepcopy=False):
-            if frozen.user_attrs.get(LEASE) == lease and not frozen.state.is_finished():
-                take_back(self.study, frozen)
+    def is_made(self, lease: str) -> bool:
+        """Whether the trial with this mark has ended, though its worker was lost. One that has not is taken back."""
+        marked = [one for one in self.study.get_trials(deepcopy=False) if one.user_attrs.get(LEASE) == lease]
+        lost = [frozen for frozen in marked if not frozen.state.is_finished()]
+        failed = [take_back(self.study, frozen) for frozen in lost]
+        return any(failed) or any(map(counts, marked))
 
     def trained(self, trial: Any, values: Mapping[str, Any]) -> tuple[Any, float | None]:
         """Trains the spec with some values; returns the state of the trial, and its figure if it is done."""

@@ -35,9 +35,11 @@ class SharedFile(Record):
         Raises:
             OSError: neither is there, or what is there is another file.
         """
-        for path in (self.path, copy_of(self, get_worker())):
-            if sees(path, self.digest):
-                return path
+        if sees(self.path, self.digest):
+            return self.path
+        copy = copy_of(self, get_worker())
+        if sees(copy, self.digest):
+            return copy
         raise OSError(f"{get_worker().address} does not see {self.path}, or sees another file of that name")
 
 
