@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from modnet.cli.assess_commands import ASSESS
-from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
+from modnet.cli.command import JSON, PLUGIN, READING, SCHEDULER, SET, Command
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
@@ -152,6 +152,9 @@ _ROWS = (
         (best.search). Ctrl-C ends the search with what it has found, and the status is 130; --resume goes on, also
         after a kill: trials that were cut off are done again. With a greater --trials, a search that is over goes on.
 
+        With --scheduler, workers make the trials, who need the same folders, and the same plugins installed. A trial
+        whose worker is lost is done again; after three times it has failed.
+
         \b
         Example:
           modnet search penguins.toml -o best.toml --trials 50 --plot search.png
@@ -186,6 +189,7 @@ _ROWS = (
             show_default=True,
             help="How many trials are made at the same time; they share the cores.",
         ),
+        SCHEDULER,
         _option("--resume", is_flag=True, help="Go on with a search that was stopped, or wants more trials."),
         _file("--plot", help="Draw the trials and what mattered: .png, .svg or .pdf."),
         JSON,
@@ -208,12 +212,25 @@ _ROWS = (
         nothing is written, unless --faults says otherwise; the rows left out are then told on standard error, and the
         status is 0 if there are others.
 
+        With --scheduler, DATA is a table in parts: a folder, or a pattern such as 'in/*.parquet' in quotes. Workers
+        predict for the parts, and FILE is a folder, which gets a file for each part, of the same name and kind, with
+        its rows in order. Parts whose worker is lost are tried again; a part that cannot be predicted for is told in
+        the end, with the others done, and the status is 2. --resume goes on after a stop with the parts that are not
+        done. The workers need the same folders, and the same plugins installed.
+
         \b
         Examples:
           modnet predict penguins.modnet new.csv
           modnet predict penguins.modnet new.csv --keep id --faults skip -o out.csv
           tail -f visits.csv | modnet predict visits.modnet - --chunk 1 --json
           modnet predict digits.modnet images.npz -o digits.csv
+          modnet predict visits.modnet visits/ -o scored/ --scheduler local:8
+
+        \b
+        JSON, with --scheduler:
+          {"model", "data", "output", "parts", "done", "done_before", "rows",
+           "bad_rows", "retries", "seconds", "rows_per_second", "stopped",
+           "failed": [{"part", "error"}]}
         """,
         _argument("model"),
         _argument("data"),
@@ -247,6 +264,8 @@ _ROWS = (
             show_default=True,
             help="A row that cannot be predicted for: an error, left out, or written without a prediction.",
         ),
+        SCHEDULER,
+        _option("--resume", is_flag=True, help="With --scheduler: go on with the parts that are not done."),
         _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
         *READING,
         PLUGIN,

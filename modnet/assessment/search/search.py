@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from modnet.assessment.search.result import SearchResult, Trial
 from modnet.engine.build import plan
 from modnet.model.load import load
 from modnet.plugins.registry import Registry, default_registry
+from modnet.plugins.schedulers import Scheduler, scheduler_at
 from modnet.specs.reader import SpecLike
 
 
@@ -25,6 +27,7 @@ def search(
     processes: int = 1,
     folder: str | PathLike[str] | None = None,
     resume: bool = False,
+    scheduler: str | Scheduler | None = None,
     ended: Callable[[Trial], object] | None = None,
     registry: Registry | None = None,
 ) -> SearchResult:
@@ -38,6 +41,8 @@ def search(
             has to guard its own work by `if __name__ == "__main__":`.
         folder: for the journal and the best model.
         resume: go on with the search in the folder; trials that were cut off are done again.
+        scheduler: the workers that make the trials, or their address, as of `modnet search --scheduler`. They have to
+            see the folder; rows that are given, and not named by the spec, are sent with each trial.
         ended: is called with each trial that is over.
         registry: where components are looked up; with several processes only the default one.
 
@@ -45,16 +50,23 @@ def search(
         SpecError: the spec has faults, or no `[search]` table.
         DataError, ShapeError: its data cannot be read, or do not fit.
         TrainingError: the folder has a search already, and resume is False or it is of another spec.
+        NotInstalled: no installed plugin knows such a scheduler.
     """
     registry = registry or default_registry()
-    if processes > 1 and registry is not default_registry():
-        raise ValueError("several processes have the default registry alone; search in one, or leave registry out")
+    if (processes > 1 or scheduler is not None) and registry is not default_registry():
+        raise ValueError("other processes have the default registry alone; search in one, or leave registry out")
     planned = Planned(plan(spec, registry=registry), x, registry)
-    asked = Asked(trials, time, processes, resume)
+    asked = Asked(
+        trials, time, processes, resume, None if scheduler is None else partial(_workers, scheduler, registry)
+    )
     if folder is not None:
         return _with_network(planned.search(Path(folder).expanduser(), asked, ended), registry)
     with tempfile.TemporaryDirectory(prefix="modnet-search-") as place:
         return _with_network(planned.search(Path(place), asked, ended), registry).replace(model=None)
+
+
+def _workers(scheduler: str | Scheduler, registry: Registry) -> Scheduler:
+    return scheduler_at(scheduler, registry) if isinstance(scheduler, str) else scheduler
 
 
 def _with_network(found: SearchResult, registry: Registry) -> SearchResult:
