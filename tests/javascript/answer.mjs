@@ -2,6 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { DISTRIBUTIONS } from "../../plugins/modnet-reader-js/src/layers/index.js";
+import { parseDate } from "../../plugins/modnet-reader-js/src/tables/dates.js";
+import { parseNumber } from "../../plugins/modnet-reader-js/src/tables/numbers.js";
+import { categoryKey, textOf } from "../../plugins/modnet-reader-js/src/tables/values.js";
 import { load } from "../../plugins/modnet-reader-js/src/index.js";
 
 /** What JSON cannot say. */
@@ -26,6 +29,14 @@ const methods = {
     const { id, inputs, outputs, columns, classes, dtype } = await load(await readFile(path));
     return { id, inputs, outputs, columns, classes, dtype };
   },
+  numbers: ({ texts, format }) => texts.map((text) => parseNumber(text, format)),
+  /** Microseconds since 1970, as text; null for what is no date. */
+  dates: ({ texts, format }) => texts.map((text) => {
+    const found = parseDate(text, format);
+    return found && String(BigInt(found.day) * 86_400_000_000n + BigInt(found.micros));
+  }),
+  keys: ({ texts }) => texts.map(categoryKey),
+  texts: ({ values }) => values.map(textOf),
   /** distribution -> type -> option -> what stands for one that a file lacks: [value], or [] if it has to be there. */
   options() {
     const otherwise = (check) => {

@@ -53,8 +53,7 @@ export function floatText(value) {
   if (exponent < -4 || exponent >= 16) {
     return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
   }
-  const places = Math.max(0, mantissa.replace(/^-?[0-9]\.?/, "").length - exponent);
-  return value.toFixed(Math.max(places, 1));
+  return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
 /** The day, and the time of day if it is not midnight, in UTC. @param {Date} value */
@@ -103,7 +102,8 @@ export function casefold(text) {
 /** @param {string} sign */
 function foldSign(sign) {
   if (sign === "\u0131") return sign; // a dotless i, whose capital letter is that of i
-  return [...sign.toUpperCase()].map((letter) => letter.toLowerCase()).join("");
+  if (/\p{Script=Cherokee}/u.test(sign)) return sign.toUpperCase(); // its small letters came later
+  return [...sign.toLowerCase().toUpperCase()].map((letter) => letter.toLowerCase()).join("");
 }
 
 /** The key by which two spellings are the same category. @param {string} text */
