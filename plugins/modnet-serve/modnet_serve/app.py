@@ -58,6 +58,9 @@ SAFE = {
 """Headers of the pages: they run their own scripts alone, ask this server alone, and are shown in no other page."""
 
 
+NO_TOKEN = Refusal(401, "expected the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
+
+
 class Server:
     """What answers: the application and what it works with.
 
@@ -201,10 +204,15 @@ class Server:
 
 
 class Gate:
-    """What every request goes through: the token, headers of safety, and the figures of the answer."""
+    """What every request goes through: the token, headers of safety, and the figures of the answer.
+
+    Attributes:
+        unanswered: how many requests were given up when the server ended.
+    """
 
     def __init__(self, app: ASGIApp, token: str, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
+        self.unanswered = 0
         self._token = f"Bearer {token}".encode() if token else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -228,6 +236,9 @@ class Gate:
                     401, "expected the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
                 )
                 await _told(refusal)(scope, receive, noting)
+        except asyncio.CancelledError:
+            self.unanswered += 1
+            raise
         finally:
             endpoint = getattr(scope.get("endpoint"), "__name__", "other")
             self._metrics.answered(endpoint, scope.get("modnet.model", ""), status, time.perf_counter() - begun)

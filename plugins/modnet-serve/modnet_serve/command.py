@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from prometheus_client import disable_created_metrics
 
-from modnet.cli.failures import warn
+from modnet.cli.failures import FAILED, warn
 from modnet.cli.output import echo
 from modnet.words import counted
 from modnet_serve.app import Server
@@ -31,9 +32,11 @@ LONGEST_EXAMPLE = 600
 """Characters of a row that the first lines still show."""
 
 
-def run(models: tuple[str, ...], host: str, port: int, token_file: str | None, **limits: Any) -> None:
+def run(models: tuple[str, ...], host: str, port: int, token_file: str | None, **limits: Any) -> int:
+    """Serves until a signal comes, and gives the exit status."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s")
     settings = Settings(token=token_of(token_file), **limits)
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a further series for each, of no use here
     metrics = Metrics()
     places = [place_of(model) for model in models]
     try:
@@ -46,8 +49,14 @@ def run(models: tuple[str, ...], host: str, port: int, token_file: str | None, *
     address = address_of(host, listener.getsockname()[1])
     if not is_loopback(host) and not settings.token:
         warn(f"{host} can be reached by others, and there is no token: whoever reaches it can use and see the models")
-    run_server(Server(repository, settings, metrics), listener, lambda: _greet(repository, settings, address))
-    echo("stopped: every request that had come was answered", err=True)
+    server = Server(repository, settings, metrics)
+    unanswered = run_server(server, listener, lambda: _greet(repository, settings, address))
+    if not unanswered:
+        echo("stopped: every request that had come was answered", err=True)
+        return 0
+    lost = f"{counted(unanswered, 'request')} {'was' if unanswered == 1 else 'were'}"
+    echo(f"error: stopped at once: {lost} not answered", err=True)
+    return FAILED
 
 
 def place_of(model: str) -> Place:

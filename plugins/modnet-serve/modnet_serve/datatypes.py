@@ -76,35 +76,47 @@ def from_json(data: Any, datatype: str, shape: Sequence[int], place: str) -> Arr
         found = "null" if flat[wrong] is None else show(flat[wrong])
         raise Refusal(400, f"{place}: expected {expected} for {datatype}, found {found} at position {wrong} of data")
     if dtype.kind == "f":
-        flat = [math.nan if value is None else value for value in flat]
+        return _floats(flat, datatype, place).reshape(shape)
     try:
-        with np.errstate(over="ignore"):
-            array = np.array(flat, dtype)
+        return np.array(flat, dtype).reshape(shape)
     except OverflowError:
         raise Refusal(400, f"{place}: a number in data is beyond what {datatype} can hold") from None
-    if dtype.kind == "f" and np.isinf(array).any():
-        wrong = int(np.isinf(array).argmax())
-        if not math.isinf(flat[wrong]):
-            found = show(flat[wrong])
-            raise Refusal(400, f"{place}: {found} at position {wrong} of data is beyond what {datatype} can hold")
-    return array.reshape(shape)
+
+
+def _floats(flat: list[Any], datatype: str, place: str) -> Array:
+    """An array of floats (values,), in which None is nan."""
+    numbers = [math.nan if value is None else value for value in flat] if None in flat else flat
+    try:
+        with np.errstate(over="ignore"):
+            array: Array = np.array(numbers, np.float64).astype(DTYPES[datatype])
+    except OverflowError:
+        raise Refusal(400, f"{place}: a number in data is beyond what {datatype} can hold") from None
+    for index in np.flatnonzero(np.isinf(array)).tolist():
+        if not math.isinf(numbers[index]):
+            found = f"{show(numbers[index])} at position {index} of data"
+            raise Refusal(400, f"{place}: {found} is beyond what {datatype} can hold")
+    return array
 
 
 def _flat(data: Any, shape: Sequence[int], place: str) -> list[Any]:
     if not isinstance(data, list):
         raise Refusal(400, f"{place}: expected data to be a list of values, found {show(data)}")
-    flat = data
-    if data and isinstance(data[0], list):
-        for axis, length in enumerate(shape):
-            if axis:
-                if not all(isinstance(part, list) and len(part) == length for part in flat):
-                    raise Refusal(400, f"{place}: the nested lists of data do not have the shape {list(shape)}")
-                flat = list(itertools.chain.from_iterable(flat))
-            elif len(flat) != length:
-                raise Refusal(400, f"{place}: shape says {length} rows, data has {len(flat)}")
+    flat = _joined(data, shape, place) if data and isinstance(data[0], list) else data
     if len(flat) != math.prod(shape):
         expected = f"{math.prod(shape)} values of the shape {list(shape)}"
         raise Refusal(400, f"{place}: expected {expected}, found {len(flat)} in data")
+    return flat
+
+
+def _joined(data: list[Any], shape: Sequence[int], place: str) -> list[Any]:
+    """The values of nested lists."""
+    if len(data) != shape[0]:
+        raise Refusal(400, f"{place}: shape says {shape[0]} rows, data has {len(data)}")
+    flat = data
+    for length in shape[1:]:
+        if not all(isinstance(part, list) and len(part) == length for part in flat):
+            raise Refusal(400, f"{place}: the nested lists of data do not have the shape {list(shape)}")
+        flat = list(itertools.chain.from_iterable(flat))
     return flat
 
 
@@ -121,7 +133,8 @@ def from_bytes(raw: memoryview, datatype: str, shape: Sequence[int], place: str)
         expected = f"{count * dtype.itemsize} bytes ({datatype} of the shape {list(shape)})"
         raise Refusal(400, f"{place}: expected {expected}, found {len(raw)}")
     if datatype == "BOOL":
-        return np.frombuffer(raw, np.uint8).reshape(shape) != 0
+        truths: Array = np.frombuffer(raw, np.uint8).reshape(shape) != 0
+        return truths
     return np.frombuffer(raw, dtype).reshape(shape)
 
 
@@ -136,9 +149,7 @@ def _texts(raw: memoryview, count: int, place: str) -> Array:
         (length,) = LENGTH.unpack_from(raw, start)
         start += LENGTH.size
         if start + length > len(raw):
-            raise Refusal(
-                400, f"{place}: text {index} is said to have {length} bytes, of which {len(raw) - start} came"
-            )
+            raise Refusal(400, f"{place}: text {index} should have {length} bytes, and {len(raw) - start} are left")
         try:
             texts[index] = str(raw[start : start + length], "utf-8")
         except UnicodeDecodeError:
@@ -159,7 +170,8 @@ def to_bytes(array: Array) -> bytes:
 
 def to_json(values: Array) -> list[Any]:
     """The values of an array, nested as its shape, as JSON has them: what is not finite becomes null."""
-    listed: list[Any] = values.tolist()
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        listed = np.where(np.isfinite(values), values.astype(object), None).tolist()
+        values = values.astype(object)
+        values[~np.isfinite(values.astype(np.float64))] = None
+    listed: list[Any] = values.tolist()
     return listed

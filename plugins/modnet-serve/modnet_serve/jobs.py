@@ -121,6 +121,11 @@ class Jobs:
     # In the threads
 
     def _work(self) -> None:
+        # Numbers that are too large are told to who sent them, and not to who runs the server.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._take()
+
+    def _take(self) -> None:
         while (job := self._queue.get()) is not None:
             taken, last = [job], False
             # Not more than its share, so that others have something to do.
@@ -187,15 +192,14 @@ class Jobs:
     def _one_pass(self, batch: Sequence[tuple[_Job, Mapping[str, Array]]]) -> list[_Done]:
         if len(batch) == 1:
             return [(batch[0][0].future, self._alone(batch[0][0]))]
-        network = batch[0][0].work.served.network
+        served = batch[0][0].work.served
         counts = [_rows(arrays) for _, arrays in batch]
-        inputs = {name: np.concatenate([arrays[name] for _, arrays in batch]) for name in network.inputs}
+        inputs = {name: np.concatenate([arrays[name] for _, arrays in batch]) for name in batch[0][1]}
         try:
-            found = network.forward(inputs if len(inputs) > 1 else next(iter(inputs.values())))
+            outputs = served.forward(inputs)
         except ModnetError:  # of one of them, which is found when each is computed by itself
             return [(job.future, self._alone(job)) for job, _ in batch]
         self._metrics.merged(sum(counts))
-        outputs = found if isinstance(found, dict) else {next(iter(network.outputs)): found}
         done: list[_Done] = []
         start = 0
         for (job, _), count in zip(batch, counts, strict=True):

@@ -17,45 +17,27 @@ class Metrics:
     """The figures of one server."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry(auto_describe=True)
-        ProcessCollector(registry=self.registry)
-        told = {"registry": self.registry}
-        self._requests = Counter(
-            "modnet_requests",
-            "Requests by what was asked for and the status of the answer.",
-            ("endpoint", "model", "code"),
-            **told,
-        )
-        self._seconds = Histogram(
-            "modnet_request_seconds",
-            "From the head of a request to the end of its answer.",
-            ("endpoint",),
-            buckets=SECONDS,
-            **told,
-        )
-        self._rows = Counter("modnet_rows", "Rows that were predicted for.", ("model",), **told)
-        self._taken = Histogram(
-            "modnet_batch_requests", "Requests that a thread took from the queue at once.", buckets=REQUESTS, **told
-        )
-        self._merged = Histogram(
-            "modnet_batch_rows", "Rows of several requests that were computed as one batch.", buckets=ROWS, **told
-        )
-        self._waiting = Gauge("modnet_queue_requests", "Requests that wait or are computed.", **told)
-        self._reloads = Counter(
-            "modnet_reloads",
-            "Replaced model files that were loaded, or were refused.",
-            ("model", "version", "outcome"),
-            **told,
-        )
-        self._failed = Gauge(
-            "modnet_reload_failed",
-            "1 where the newest file was refused and the one before it serves.",
-            ("model", "version"),
-            **told,
-        )
-        self._info = Gauge(
-            "modnet_model_info", "1 for each model that is served, by its id.", ("model", "version", "id"), **told
-        )
+        self.registry = registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=registry)
+        model = ("model", "version")
+        text = "Requests by what was asked for and the status of the answer."
+        self._requests = Counter("modnet_requests", text, ("endpoint", "model", "code"), registry=registry)
+        text = "From the head of a request to the end of its answer."
+        self._seconds = Histogram("modnet_request_seconds", text, ("endpoint",), buckets=SECONDS, registry=registry)
+        text = "Rows that were predicted for."
+        self._rows = Counter("modnet_rows", text, ("model",), registry=registry)
+        text = "Requests that a thread took from the queue at once."
+        self._taken = Histogram("modnet_batch_requests", text, buckets=REQUESTS, registry=registry)
+        text = "Rows of several requests that were computed as one batch."
+        self._merged = Histogram("modnet_batch_rows", text, buckets=ROWS, registry=registry)
+        text = "Requests that wait or are computed."
+        self._waiting = Gauge("modnet_queue_requests", text, registry=registry)
+        text = "Replaced model files that were loaded, or were refused."
+        self._reloads = Counter("modnet_reloads", text, (*model, "outcome"), registry=registry)
+        text = "1 where the newest file was refused."
+        self._failed = Gauge("modnet_reload_failed", text, model, registry=registry)
+        text = "1 for each model that is served, by its id."
+        self._info = Gauge("modnet_model_info", text, (*model, "id"), registry=registry)
 
     def answered(self, endpoint: str, model: str, code: int, seconds: float) -> None:
         self._requests.labels(endpoint, model, str(code)).inc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,12 +10,18 @@ import modnet
 from modnet.data.column_schema import ColumnSchema
 from modnet_serve.datatypes import BYTES, DTYPES
 from modnet_serve.repository import Repository
-from modnet_serve.served import Served, Tensor
+from modnet_serve.served import Served
 from modnet_serve.settings import Settings
 
 Plain = dict[str, Any]
 
 MOST_EXAMPLES = 3
+
+MOST_VALUES = 64
+"""Values of a tensor that an example shows."""
+
+JSON_TYPES = {"number": "number", "boolean": "boolean"}
+"""Kind of a column -> the type of its values; those of others are texts."""
 
 ERROR: Plain = {"$ref": "#/components/schemas/Error"}
 
@@ -65,7 +72,7 @@ def _paths_of(served: Served, schemas: Plain) -> Plain:
     schemas[f"{name}.request"] = _request(served)
     schemas[f"{name}.answer"] = _answer(served)
     ref = {key: {"$ref": f"#/components/schemas/{name}.{key}"} for key in ("row", "prediction", "request", "answer")}
-    rows = {"anyOf": [ref["row"], {"type": "array", "items": ref["row"], "minItems": 1}]}
+    rows: Plain = {"anyOf": [ref["row"], {"type": "array", "items": ref["row"], "minItems": 1}]}
     if not served.columns:
         rows = ref["row"]
     predictions = {"anyOf": [ref["prediction"], {"type": "array", "items": ref["prediction"]}, _reported(ref)]}
@@ -148,31 +155,23 @@ def column_schema(column: ColumnSchema) -> Plain:
 
     The range of training is no bound, as other numbers are taken too: it stands under `x-training-range`.
     """
-    made: Plain
-    if column.kind == "number":
-        made = {"type": ["number"]}
-    elif column.kind == "boolean":
-        made = {"type": ["boolean"], "x-categories": list(column.categories)}
-    elif column.kind == "category":
-        made = {"type": ["string"], "x-categories": list(column.categories)}
-    else:
-        made = {"type": ["string"]}
-    made["x-kind"] = column.kind
+    made: Plain = {"type": [JSON_TYPES.get(column.kind, "string")], "x-kind": column.kind}
+    if column.has_categories:
+        made["x-categories"] = list(column.categories)
     if column.kind == "date":
         made["format"] = "date" if _are_days(column) else "date-time"
     if column.kind == "labels":
-        made.update({"x-categories": list(column.categories), "x-separator": column.separator})
+        made["x-separator"] = column.separator
     if column.lowest is not None:
         low, high = column.range_texts()
-        made["x-training-range"] = [column.lowest, column.highest]
-        made["description"] = f"In training {low} to {high}."
-    if not column.refuses_gaps:
+        made |= {"x-training-range": [column.lowest, column.highest], "description": f"In training {low} to {high}."}
+    gap = [] if column.refuses_gaps else [None]
+    if gap:
         made["type"].append("null")
-    if column.kind == "category" and column.unknown == "error":
-        made["enum"] = [*column.categories, *([None] if not column.refuses_gaps else [])]
-    made["examples"] = _examples(column)
-    made["default"] = _default(column)
-    return made
+    if column.kind == "category":
+        known: Plain = {"enum": [*column.categories, *gap]}
+        made |= known if column.unknown == "error" else {"anyOf": [known, {"type": "string"}]}
+    return {**made, "examples": _examples(column), "default": _default(column)}
 
 
 def _are_days(column: ColumnSchema) -> bool:
@@ -194,11 +193,9 @@ def _examples(column: ColumnSchema) -> list[Any]:
 def _default(column: ColumnSchema) -> Any:
     """A value for a form to begin with: what training puts in place of a missing one, or an example."""
     fill = column.fill
-    if column.kind == "number" and isinstance(fill, float | int):
+    if isinstance(fill, float | int):
         return _rounded(float(fill))
-    if column.kind == "category" and fill is not None:
-        return fill
-    return _examples(column)[0]
+    return fill if column.kind == "category" and fill is not None else _examples(column)[0]
 
 
 def _day(column: ColumnSchema, value: Any) -> str:
@@ -292,7 +289,7 @@ def _request(served: Served) -> Plain:
             "inputs": {"type": "array", "items": _input([tensor.name for tensor in served.inputs])},
             "outputs": {"type": "array", "items": output},
         },
-        "examples": [{"inputs": [_tensor_example(tensor) for tensor in served.inputs]}],
+        "examples": [{"inputs": _tensors_example(served)}],
     }
 
 
@@ -310,13 +307,15 @@ def _input(names: list[str]) -> Plain:
     }
 
 
-def _tensor_example(tensor: Tensor) -> Plain:
-    shape = [1, *(1 if axis < 0 else axis for axis in tensor.shape[1:])]
-    value = {"BOOL": True, BYTES: "a text"}.get(tensor.datatype, 0)
-    count = 1
-    for axis in shape:
-        count *= axis
-    return {"name": tensor.name, "datatype": tensor.datatype, "shape": shape, "data": [value] * min(count, 16)}
+def _tensors_example(served: Served) -> list[Plain]:
+    """The tensors of one row; of a large sample the values are left out."""
+    row = example_of(served) if served.columns else {}
+    found = []
+    for tensor in served.inputs:
+        shape = [1, *(1 if axis < 0 else axis for axis in tensor.shape[1:])]
+        data = [row.get(tensor.name, 0)] * min(math.prod(shape), MOST_VALUES)
+        found.append({"name": tensor.name, "datatype": tensor.datatype, "shape": shape, "data": data})
+    return found
 
 
 def _answer(served: Served) -> Plain:

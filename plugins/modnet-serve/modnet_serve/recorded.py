@@ -96,14 +96,13 @@ def predicted(served: Served, rows: Rows, report: list[Fault] | None) -> list[Pl
         DataError, ShapeError: a value cannot be used.
     """
     if not served.columns:
-        given = rows.given if len(rows.given) > 1 else next(iter(rows.given.values()))
-        return decoded(served, served.network.forward(given))
+        return decoded(served, served.forward(rows.given))
     found: list[Plain] = served.network.predict(rows.given, report=report)
     return found
 
 
-def decoded(served: Served, outputs: Any) -> list[Plain]:
-    """A record for each row of a network's outputs."""
+def decoded(served: Served, outputs: Mapping[str, Array]) -> list[Plain]:
+    """A record for each row of a network's outputs, output name -> array."""
     columns = [(name, to_json(values)) for name, values in served.network.decode(outputs).items()]
     names = [name for name, _ in columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*(values for _, values in columns), strict=True)]

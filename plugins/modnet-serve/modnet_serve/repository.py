@@ -33,12 +33,13 @@ class Slot:
 
     Attributes:
         served: the model.
+        number: its version if the file names none.
         stamp: of the file that was looked at last, whether it was loaded or refused; None if there is none.
         failure: why the newest file is not the one that is served; "" if it is.
     """
 
-    def __init__(self, served: Served, stamp: Stamp | None) -> None:
-        self.served, self.stamp, self.failure = served, stamp, ""
+    def __init__(self, served: Served, number: int, stamp: Stamp | None) -> None:
+        self.served, self.number, self.stamp, self.failure = served, number, stamp, ""
 
 
 class Repository:
@@ -55,11 +56,9 @@ class Repository:
         self, slots: Sequence[Slot], engine: str | None, metrics: Metrics, tell: Callable[[str], None]
     ) -> None:
         self._slots, self._engine, self._metrics, self._tell = list(slots), engine, metrics, tell
-        self._by_name: dict[str, dict[str, Slot]] = {}
-        for slot in slots:
-            self._by_name.setdefault(slot.served.name, {})[slot.served.version] = slot
         self._look = asyncio.Lock()
-        self._count()
+        self._by_name: dict[str, dict[str, Slot]] = {}
+        self._arrange()
 
     @classmethod
     def load(
@@ -77,7 +76,7 @@ class Repository:
             network = modnet.load(place.path, engine=engine)
             number = 1 + sum(name == place.name for name, _ in slots)
             served = Served.of(place.name, version_of(network, number), place.path, network)
-            taken = slots.setdefault((served.name, served.version), Slot(served, stamp))
+            taken = slots.setdefault((served.name, served.version), Slot(served, number, stamp))
             if taken.served is not served:
                 raise ValueError(
                     f"{taken.served.path} and {served.path} are both {served.name}, version {served.version}; "
@@ -149,11 +148,13 @@ class Repository:
         old = slot.served
         try:
             network = modnet.load(old.path, engine=self._engine)
-            new = Served.of(old.name, old.version, old.path, network)
+            new = Served.of(old.name, version_of(network, slot.number), old.path, network)
         except (ModnetError, OSError, MemoryError) as error:
             return str(error) or type(error).__name__
         if not old.same_interface(new):
             return f"its tensors are not those of the model that is served: {_difference(old, new)}"
+        if new.version != old.version and new.version in self.versions(new.name):
+            return f"it is version {new.version}, which is served from another file"
         new.warm()
         slot.served = new
         return ""
@@ -166,9 +167,14 @@ class Repository:
             self._tell(f"{what}: the new file is not taken, the model before it goes on serving: {failure}")
         else:
             self._tell(f"{what}: {served.path} was replaced and is served now")
-            self._count()
+            self._arrange()
 
-    def _count(self) -> None:
+    def _arrange(self) -> None:
+        """Puts the models where requests find them."""
+        found: dict[str, dict[str, Slot]] = {}
+        for slot in self._slots:
+            found.setdefault(slot.served.name, {})[slot.served.version] = slot
+        self._by_name = found
         self._metrics.serving(self.models)
 
 

@@ -28,13 +28,16 @@ def listening(host: str, port: int) -> socket.socket:
         raise OSError(error.errno, error.strerror or str(error), f"{host}:{port}") from None
 
 
-def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> None:
+def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> int:
     """Answers until SIGTERM or SIGINT: then no more connections are taken, and what was asked is still answered.
 
     A second signal ends it at once. SIGHUP has it look at the model files now.
 
     Args:
         ready: is called when it answers.
+
+    Returns:
+        How many requests were not answered.
     """
     config = uvicorn.Config(
         server.app,
@@ -46,6 +49,7 @@ def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> N
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve(uvicorn.Server(config), server, listener, ready))
+    return server.app.unanswered
 
 
 async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, ready: Callable[[], None]) -> None:

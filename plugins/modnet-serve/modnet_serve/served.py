@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import modnet
-from modnet.arrays import Array
+from modnet.arrays import Array, Shape
 from modnet.data.column_schema import ColumnSchema
 from modnet.engine.rows import FEW
 from modnet.errors import ModnetError
@@ -86,13 +86,22 @@ class Served(Record, eq=False):
 
     def warm(self) -> None:
         """Predicts once for a row of zeros, so that the first request does not wait for what is made once."""
-        zeros = {name: np.zeros((1, *(axis or 1 for axis in shape))) for name, shape in self.network.inputs.items()}
+        zeros = {name: _zeros(shape, self.network.dtype) for name, shape in self.network.inputs.items()}
         with suppress(ModnetError):  # zeros may be no input that the network takes
-            self.network.forward(zeros if len(zeros) > 1 else next(iter(zeros.values())))
+            self.forward(zeros)
 
     def same_interface(self, other: Served) -> bool:
         """Whether whoever asks the one can ask the other: the same tensors come and go."""
         return (self.inputs, self.outputs) == (other.inputs, other.outputs)
+
+    def forward(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Network output -> array (rows, ...), for network input -> array (rows, ...).
+
+        Raises:
+            DataError, ShapeError, TooLarge: as `Network.forward`.
+        """
+        outputs = self.network.forward(inputs if len(inputs) > 1 else next(iter(inputs.values())))
+        return outputs if isinstance(outputs, dict) else {next(iter(self.network.outputs)): outputs}
 
     def encode(self, given: Mapping[str, Any]) -> dict[str, Array]:
         """Network input -> array, for columns, or for the network's inputs.
@@ -120,43 +129,44 @@ class Served(Record, eq=False):
             DataError, ShapeError: they cannot be used; with row and column.
         """
         if not self.columns:
-            return self.found(self.network.forward(given))
+            return self.found(self.forward(given))
         records = _records(given)
         if records is None:
             return self._typed(self.network.predict(given))
         answers = self.network.predict(records)
         return self._typed({tensor.name: [answer[tensor.name] for answer in answers] for tensor in self.outputs})
 
-    def found(self, outputs: Any) -> Found:
-        """The predictions that the network's outputs stand for."""
-        decoded = self.network.decode(outputs)
-        if self.columns:
-            return self._typed(decoded)
-        if not isinstance(outputs, dict):
-            outputs = {next(iter(self.network.outputs)): outputs}
+    def found(self, outputs: Mapping[str, Array]) -> Found:
+        """The predictions that the network's outputs, output name -> array, stand for."""
         if self.network.schema is None:
             return outputs
-        return self._typed({**outputs, **{name: values for name, values in decoded.items() if name not in outputs}})
+        decoded = self.network.decode(outputs)
+        return self._typed(decoded if self.columns else {**decoded, **outputs})
 
     def _typed(self, found: Mapping[str, Any]) -> Found:
         return {tensor.name: _array(found[tensor.name], tensor) for tensor in self.outputs}
 
     def _given(self) -> tuple[Tensor, ...]:
         """The outputs, found by decoding what the network would give for one row of zeros."""
-        schema, network = self.network.schema, self.network
-        shapes = network.outputs
-        zeros = {name: np.zeros((1, *(axis or 1 for axis in shape)), network.dtype) for name, shape in shapes.items()}
-        own = () if self.columns else [(name, zeros[name], shape) for name, shape in shapes.items()]
-        decoded = {} if schema is None else network.decode(zeros)
-        rest = [(name, np.asarray(values), values.shape[1:]) for name, values in decoded.items()]
-        if not self.columns and schema is not None and not schema.classes():
-            rest = []
-        taken = {name for name, _, _ in own}
-        found = [*own, *((name, values, shape) for name, values, shape in rest if name not in taken)]
+        network = self.network
+        zeros = {name: _zeros(shape, network.dtype) for name, shape in network.outputs.items()}
+        own = {} if self.columns else {name: (zeros[name], shape) for name, shape in network.outputs.items()}
+        decoded = {} if network.schema is None else network.decode(zeros)
+        rest = {name: (np.asarray(values), values.shape[1:]) for name, values in decoded.items()}
         return tuple(
-            Tensor(name, datatype_of(values.dtype), (-1, *(axis or -1 for axis in shape)))
-            for name, values, shape in found
+            Tensor(name, datatype_of(values.dtype), _open(shape))
+            for name, (values, shape) in {**own, **rest, **own}.items()
         )
+
+
+def _zeros(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """One row of zeros; an axis of any length is 1 long."""
+    return np.zeros((1, *(axis or 1 for axis in shape)), dtype)
+
+
+def _open(shape: Shape) -> tuple[int, ...]:
+    """A shape as the protocol has it: rows first, -1 for any length."""
+    return (-1, *(axis or -1 for axis in shape))
 
 
 def _inputs(network: modnet.Network) -> tuple[Tensor, ...]:
@@ -166,7 +176,7 @@ def _inputs(network: modnet.Network) -> tuple[Tensor, ...]:
         return tuple(Tensor(name, _datatype(known[name]), (-1,)) for name in schema.columns())
     dtypes = network.input_dtypes()
     return tuple(
-        Tensor(name, datatype_of(np.dtype(dtype)), (-1, *(axis or -1 for axis in shape)))
+        Tensor(name, datatype_of(np.dtype(dtype)), _open(shape))
         for (name, shape), dtype in zip(network.inputs.items(), dtypes, strict=True)
     )
 

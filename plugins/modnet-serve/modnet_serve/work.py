@@ -86,4 +86,4 @@ class Prediction(Work):
     def of_outputs(self, outputs: Mapping[str, Array]) -> Answer:
         rows = self._rows()
         self._metrics.predicted(self.served.name, rows.count)
-        return recorded.answer(rows, recorded.decoded(self.served, dict(outputs)), None)
+        return recorded.answer(rows, recorded.decoded(self.served, outputs), None)

@@ -4,6 +4,7 @@ import { ask, begin, byId, element, trouble } from "./common.js";
 
 const MOST_BARS = 10;
 const FEW_LABELS = 30;
+const MOST_CHOICES = 200;
 let described, model, fields;
 
 begin(async () => {
@@ -55,7 +56,7 @@ byId("row").onsubmit = async (event) => {
 
 function field(name, schema) {
   const optional = schema.type.includes("null");
-  const make = { number, date, boolean: choice, category: "enum" in schema ? choice : suggested, labels }[schema["x-kind"]] ?? text;
+  const make = { number, date, boolean: choice, category: "enum" in schema || schema["x-categories"].length <= MOST_CHOICES ? choice : suggested, labels }[schema["x-kind"]] ?? text;
   const made = make(schema, optional);
   const note = element("small", {}, ...(schema.description ? [schema.description] : []));
   const box = element(made.group ? "fieldset" : "label", {}, element(made.group ? "legend" : "span", {}, name), ...made.parts, note);
