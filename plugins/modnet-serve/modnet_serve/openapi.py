@@ -164,7 +164,8 @@ def column_schema(column: ColumnSchema) -> Plain:
         made["x-separator"] = column.separator
     if column.lowest is not None:
         low, high = column.range_texts()
-        made |= {"x-training-range": [column.lowest, column.highest], "description": f"In training {low} to {high}."}
+        limits = [low, high] if column.kind == "date" else [column.lowest, column.highest]
+        made |= {"x-training-range": limits, "description": f"In training {low} to {high}."}
     gap = [] if column.refuses_gaps else [None]
     if gap:
         made["type"].append("null")
@@ -184,7 +185,7 @@ def _examples(column: ColumnSchema) -> list[Any]:
     if column.has_categories:
         return list(column.categories[:MOST_EXAMPLES])
     if column.kind == "date":
-        return [_day(column, limit) for limit in (column.lowest, column.highest) if limit is not None] or ["2024-01-31"]
+        return ["2024-01-31"] if column.lowest is None else [*column.range_texts()]
     if column.kind == "number":
         return [_middle(column)]
     return ["a text"]
@@ -196,10 +197,6 @@ def _default(column: ColumnSchema) -> Any:
     if isinstance(fill, float | int):
         return _rounded(float(fill))
     return fill if column.kind == "category" and fill is not None else _examples(column)[0]
-
-
-def _day(column: ColumnSchema, value: Any) -> str:
-    return str(value).removesuffix("T00:00:00") if _are_days(column) else str(value)
 
 
 def _middle(column: ColumnSchema) -> float:

@@ -56,13 +56,14 @@ byId("row").onsubmit = async (event) => {
 
 function field(name, schema) {
   const optional = schema.type.includes("null");
-  const make = { number, date, boolean: choice, category: "enum" in schema || schema["x-categories"].length <= MOST_CHOICES ? choice : suggested, labels }[schema["x-kind"]] ?? text;
+  const make = { number, date, boolean: choice, category, labels }[schema["x-kind"]] ?? text;
   const made = make(schema, optional);
   const note = element("small", {}, ...(schema.description ? [schema.description] : []));
   const box = element(made.group ? "fieldset" : "label", {}, element(made.group ? "legend" : "span", {}, name), ...made.parts, note);
-  const [low, high] = schema["x-training-range"] ?? [];
+  const comparable = (value) => ("format" in schema && value !== null ? Date.parse(value) : value);
+  const [low, high] = (schema["x-training-range"] ?? []).map(comparable);
   const check = () => {
-    const value = made.value();
+    const value = comparable(made.value());
     box.classList.toggle("outside", low != null && value !== null && (value < low || value > high));
   };
   if (low != null) {
@@ -90,6 +91,11 @@ function choice(schema, optional) {
   const select = element("select", {}, ...options);
   const values = truths ? [false, true] : schema["x-categories"];
   return { parts: [select], value: () => (select.value === "" ? null : values[Number(select.value)]) };
+}
+
+function category(schema, optional) {
+  const few = "enum" in schema || schema["x-categories"].length <= MOST_CHOICES;
+  return (few ? choice : suggested)(schema, optional);
 }
 
 function suggested(schema, optional) {
