@@ -97,10 +97,11 @@ OPTIONAL = {
     "fsspec": ("modnet.model.url",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
+    "PyInstaller": ("modnet.freezing.hook-modnet",),
 }
 """Library -> the only modules that may import it, so that the others work without it."""
 
-LIBRARIES_AT_THE_TOP = ("modnet.cli.", "modnet.testing.items")
+LIBRARIES_AT_THE_TOP = ("modnet.cli.", "modnet.freezing.hook-modnet", "modnet.testing.items")
 """Modules that are imported where their library is there."""
 
 
