@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,15 +33,13 @@ def search(
     """Looks for the values of a spec that its `[search]` table marks, by training it again and again.
 
     Args:
-        spec: as for `train`.
-        x: rows of a table, as for `train`; by default the data that the spec names.
+        spec, x: as for `train`; x is rows of a table, by default the data that the spec names.
         trials, time: instead of those of `[search]`.
-        processes: how many make trials at once. Each is a Python of its own with its share of the threads: a script
-            has to guard its own work by `if __name__ == "__main__":`.
+        processes: how many make trials at once, each a Python with its share of the threads: guard a script's own work
+            by `if __name__ == "__main__":`.
         folder: for the journal and the best model.
         resume: go on with the search in the folder; trials that were cut off are done again.
-        scheduler: the workers that make the trials, or their address, as of `modnet search --scheduler`. They have to
-            see the folder; rows that are given, and not named by the spec, are sent with each trial.
+        scheduler: who makes the trials, as for `modnet search --scheduler`. Rows that are given go with each trial.
         ended: is called with each trial that is over.
         registry: where components are looked up; with several processes only the default one.
 
@@ -50,23 +47,22 @@ def search(
         SpecError: the spec has faults, or no `[search]` table.
         DataError, ShapeError: its data cannot be read, or do not fit.
         TrainingError: the folder has a search already, and resume is False or it is of another spec.
-        NotInstalled: no installed plugin knows such a scheduler.
     """
     registry = registry or default_registry()
     if (processes > 1 or scheduler is not None) and registry is not default_registry():
         raise ValueError("other processes have the default registry alone; search in one, or leave registry out")
+    asked = Asked(trials, time, processes, resume, _opener(scheduler))
     planned = Planned(plan(spec, registry=registry), x, registry)
-    asked = Asked(
-        trials, time, processes, resume, None if scheduler is None else partial(_workers, scheduler, registry)
-    )
     if folder is not None:
         return _with_network(planned.search(Path(folder).expanduser(), asked, ended), registry)
     with tempfile.TemporaryDirectory(prefix="modnet-search-") as place:
         return _with_network(planned.search(Path(place), asked, ended), registry).replace(model=None)
 
 
-def _workers(scheduler: str | Scheduler, registry: Registry) -> Scheduler:
-    return scheduler_at(scheduler, registry) if isinstance(scheduler, str) else scheduler
+def _opener(scheduler: str | Scheduler | None) -> Callable[[], Scheduler] | None:
+    if isinstance(scheduler, str):
+        return lambda: scheduler_at(scheduler, default_registry())
+    return None if scheduler is None else lambda: scheduler
 
 
 def _with_network(found: SearchResult, registry: Registry) -> SearchResult:
