@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -35,13 +33,13 @@ def search(
     """Looks for the values of a spec that its `[search]` table marks, by training it again and again.
 
     Args:
-        spec: as for `train`.
-        x: rows of a table, as for `train`; by default the data that the spec names.
+        spec, x: as for `train`; x is rows of a table, by default the data that the spec names.
         trials, time: instead of those of `[search]`.
-        processes: that make trials at once, each a Python of its own: a script guards its work by `if __name__ ...`.
+        processes: how many make trials at once, each a Python with its share of the threads: guard a script's own work
+            by `if __name__ == "__main__":`.
         folder: for the journal and the best model.
         resume: go on with the search in the folder; trials that were cut off are done again.
-        scheduler: the workers that make the trials, who see the folder, or their address. They are sent the rows.
+        scheduler: who makes the trials, as for `modnet search --scheduler`. Rows that are given go with each trial.
         ended: is called with each trial that is over.
         registry: where components are looked up; with several processes only the default one.
 
@@ -49,30 +47,22 @@ def search(
         SpecError: the spec has faults, or no `[search]` table.
         DataError, ShapeError: its data cannot be read, or do not fit.
         TrainingError: the folder has a search already, and resume is False or it is of another spec.
-        NotInstalled: of the scheduler.
     """
     registry = registry or default_registry()
     if (processes > 1 or scheduler is not None) and registry is not default_registry():
-        raise ValueError("other processes have the default registry alone; search in one, or leave registry out")
+        raise ValueError("several processes have the default registry alone; search in one, or leave registry out")
+    asked = Asked(trials, time, processes, resume, _opener(scheduler))
     planned = Planned(plan(spec, registry=registry), x, registry)
-    asked = Asked(trials, time, processes, resume, _workers(scheduler, registry))
-    with _place(folder) as place:
-        found = _with_network(planned.search(Path(place), asked, ended), registry)
-    return found if folder is not None else found.replace(model=None)
+    if folder is not None:
+        return _with_network(planned.search(Path(folder).expanduser(), asked, ended), registry)
+    with tempfile.TemporaryDirectory(prefix="modnet-search-") as place:
+        return _with_network(planned.search(Path(place), asked, ended), registry).replace(model=None)
 
 
-def _workers(scheduler: str | Scheduler | None, registry: Registry) -> Callable[[], Scheduler] | None:
-    """What connects to the workers, once all else is checked."""
-    if scheduler is None:
-        return None
-    return partial(scheduler_at, scheduler, registry) if isinstance(scheduler, str) else lambda: scheduler
-
-
-def _place(folder: str | PathLike[str] | None) -> AbstractContextManager[str]:
-    """The folder of a search; without one, one that lasts as long as the search."""
-    if folder is None:
-        return tempfile.TemporaryDirectory(prefix="modnet-search-")
-    return nullcontext(str(Path(folder).expanduser()))
+def _opener(scheduler: str | Scheduler | None) -> Callable[[], Scheduler] | None:
+    if isinstance(scheduler, str):
+        return lambda: scheduler_at(scheduler, default_registry())
+    return None if scheduler is None else lambda: scheduler
 
 
 def _with_network(found: SearchResult, registry: Registry) -> SearchResult:

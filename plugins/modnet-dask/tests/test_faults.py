@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import modnet_dask
 import numpy as np
 import pytest
 from modnet_dask.scheduler import DaskScheduler
@@ -87,8 +88,6 @@ def test_the_processes_of_a_machine_share_the_memory_of_a_model(client, tmp_path
     for number in range(6):
         (tmp_path / "in").mkdir(exist_ok=True)
         np.savez(tmp_path / "in" / f"{number}.npz", input=np.zeros((300, 1000), np.float32))
-    import modnet_dask
-
     modnet_dask.predict(tmp_path / "large.modnet", tmp_path / "in" / "*.npz", tmp_path / "out", client=client)
     found = client.run(mapped, str(tmp_path / "large.modnet"))
     assert len(found) == 2
