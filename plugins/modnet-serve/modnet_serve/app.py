@@ -120,7 +120,7 @@ class Server:
         """The Open Inference Protocol: tensors come and go."""
         slot, body = self._slot(request), await self._body(request)
         length = request.headers.get(HEADER_LENGTH)
-        return await self._done(request, Inference(slot.served, body, length, self.settings, self.metrics))
+        return await self._done(request, Inference(slot.served, body, length, self.settings.most_rows))
 
     async def predict(self, request: Request) -> Response:
         """Records come and go."""
@@ -128,7 +128,7 @@ class Server:
         request.scope["modnet.model"] = slot.served.name
         report = _flag(request, "report")
         body = await self._body(request)
-        return await self._done(request, Prediction(slot.served, body, report, self.settings, self.metrics))
+        return await self._done(request, Prediction(slot.served, body, report, self.settings.most_rows))
 
     def _slot(self, request: Request) -> Slot:
         slot = self.repository.slot(request.path_params["name"], request.path_params.get("version"))

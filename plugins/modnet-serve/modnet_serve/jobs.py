@@ -12,18 +12,16 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
-from modnet.arrays import Array
-from modnet.errors import ModnetError
 from modnet_serve.metrics import Metrics
 from modnet_serve.protocol import Answer
 from modnet_serve.refusal import Refusal
-from modnet_serve.served import Served
+from modnet_serve.served import Given, Result, Served, rows_in
 
 MOST_TAKEN = 64
 """The most requests that a thread takes at once."""
@@ -34,27 +32,45 @@ small prediction."""
 
 
 class Work(ABC):
-    """What is to be done for one request, by a thread of its own."""
+    """What is to be done for one request, by a thread of its own.
+
+    Attributes:
+        served: the model that is asked.
+        joins: whether its rows may be computed together with those of others.
+    """
+
+    joins = True
 
     def __init__(self, served: Served) -> None:
         self.served = served
 
     @abstractmethod
+    def given(self) -> Given:
+        """The rows of the request.
+
+        Raises:
+            Refusal: there is something else in it.
+        """
+
+    @abstractmethod
+    def answer(self, result: Result) -> Answer:
+        """The answer, from what was predicted for the rows."""
+
     def alone(self) -> Answer:
         """The answer, computed for this request by itself."""
-
-    @abstractmethod
-    def encoded(self) -> Mapping[str, Array] | None:
-        """Network input -> array, for a batch with others; None if this is to be computed by itself."""
-
-    @abstractmethod
-    def of_outputs(self, outputs: Mapping[str, Array]) -> Answer:
-        """The answer, from the network's outputs for the rows of this request."""
+        return self.answer(self.served.predict(self.given()))
 
 
 class _Job(NamedTuple):
     work: Work
     future: asyncio.Future[Answer]
+
+
+class _Part(NamedTuple):
+    """A job whose rows may be computed with others'."""
+
+    job: _Job
+    given: Given
 
 
 _Done = tuple[asyncio.Future[Answer], Answer | Exception]
@@ -167,49 +183,43 @@ class Jobs:
         if job.future.cancelled():  # nobody waits for it any more
             return Refusal(504, "given up")
         try:
-            return job.work.alone()
+            answer = job.work.alone()
+            self._metrics.predicted(job.work.served.name, rows_in(job.work.given()))
+            return answer
         except Exception as error:
             return error
 
     def _together(self, jobs: Sequence[_Job]) -> list[_Done]:
         """The answers of jobs whose rows are computed as one batch, where their shapes let them be."""
         done: list[_Done] = []
-        encoded: list[tuple[_Job, Mapping[str, Array]]] = []
+        forms: dict[object, list[_Part]] = {}
         for job in jobs:
             try:
-                arrays = None if job.future.cancelled() else job.work.encoded()
+                given = None if job.future.cancelled() or not job.work.joins else job.work.given()
             except Exception as error:
                 done.append((job.future, error))
                 continue
-            if arrays is None:
+            if given is None or rows_in(given) >= self._batch_rows:
                 done.append((job.future, self._alone(job)))
             else:
-                encoded.append((job, arrays))
-        for batch in _batches(encoded, self._batch_rows):
-            done += self._one_pass(batch)
+                forms.setdefault(job.work.served.form_of(given), []).append(_Part(job, given))
+        for parts in forms.values():
+            for batch in _batches(parts, self._batch_rows):
+                done += self._one_pass(batch)
         return done
 
-    def _one_pass(self, batch: Sequence[tuple[_Job, Mapping[str, Array]]]) -> list[_Done]:
-        if len(batch) == 1:
-            return [(batch[0][0].future, self._alone(batch[0][0]))]
-        served = batch[0][0].work.served
-        counts = [_rows(arrays) for _, arrays in batch]
-        inputs = {name: np.concatenate([arrays[name] for _, arrays in batch]) for name in batch[0][1]}
-        try:
-            outputs = served.forward(inputs)
-        except ModnetError:  # of one of them, which is found when each is computed by itself
-            return [(job.future, self._alone(job)) for job, _ in batch]
-        self._metrics.merged(sum(counts))
-        done: list[_Done] = []
-        start = 0
-        for (job, _), count in zip(batch, counts, strict=True):
-            part = {name: values[start : start + count] for name, values in outputs.items()}
-            start += count
+    def _one_pass(self, batch: Sequence[_Part]) -> list[_Done]:
+        jobs = [part.job for part in batch]
+        if len(batch) > 1:
             try:
-                done.append((job.future, job.work.of_outputs(part)))
-            except Exception as error:
-                done.append((job.future, error))
-        return done
+                results = jobs[0].work.served.predict_together([part.given for part in batch])
+                rows = sum(rows_in(part.given) for part in batch)
+                self._metrics.merged(rows)
+                self._metrics.predicted(jobs[0].work.served.name, rows)
+                return [(job.future, job.work.answer(result)) for job, result in zip(jobs, results, strict=True)]
+            except Exception:  # of one of them, which is found when each is computed by itself
+                pass
+        return [(job.future, self._alone(job)) for job in jobs]
 
     def _hand_over(self, done: Sequence[_Done]) -> None:
         if done and self._loop is not None:
@@ -228,23 +238,15 @@ class Jobs:
                 future.set_result(found)
 
 
-def _batches(
-    encoded: Sequence[tuple[_Job, Mapping[str, Array]]], most: int
-) -> list[list[tuple[_Job, Mapping[str, Array]]]]:
-    """Parts of up to so many rows, each of arrays that can be joined: rows of the same shape and dtype."""
-    batches: list[list[tuple[_Job, Mapping[str, Array]]]] = []
-    filling: dict[object, tuple[list[tuple[_Job, Mapping[str, Array]]], int]] = {}
-    for item in encoded:
-        arrays = item[1]
-        key = tuple((name, array.shape[1:], array.dtype) for name, array in arrays.items())
-        batch, rows = filling.get(key, ([], 0))
-        if not batch or rows + _rows(arrays) > most:
-            batch, rows = [], 0
-            batches.append(batch)
-        batch.append(item)
-        filling[key] = (batch, rows + _rows(arrays))
+def _batches(parts: Sequence[_Part], most: int) -> list[list[_Part]]:
+    """Parts in lists of up to so many rows."""
+    batches: list[list[_Part]] = []
+    rows = most
+    for part in parts:
+        count = rows_in(part.given)
+        if rows + count > most:
+            batches.append([])
+            rows = 0
+        batches[-1].append(part)
+        rows += count
     return batches
-
-
-def _rows(arrays: Mapping[str, Array]) -> int:
-    return len(next(iter(arrays.values())))

@@ -14,7 +14,7 @@ from modnet.records import Record
 from modnet.words import did_you_mean, show
 from modnet_serve.datatypes import DTYPES, datatype_of, from_bytes, from_json, to_bytes, to_json
 from modnet_serve.refusal import Refusal
-from modnet_serve.served import Found, Served, require_rows
+from modnet_serve.served import Found, Given, Served, few_as_records, require_rows, rows_in
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """The header that says how many bytes of a body are JSON; raw bytes of tensors follow."""
@@ -48,14 +48,12 @@ class Asked(Record, eq=False):
     """A request to infer.
 
     Attributes:
-        given: column -> values, or network input -> array.
-        rows: how many.
+        given: the rows.
         wanted: the outputs that are asked for, in order.
     """
 
     id: str | None
-    given: Mapping[str, Array]
-    rows: int
+    given: Given
     wanted: tuple[Wanted, ...]
 
 
@@ -92,9 +90,9 @@ def asked(served: Served, body: bytes, header_length: str | None, most_rows: int
         raise Refusal(400, f"id: expected a text, found {show(identity)}")
     wanted = _wanted(served, message)
     tensors = _Tensors(served, rest).read(_objects(message, "inputs"))
-    given, rows = _rows(served, tensors)
-    require_rows(rows, most_rows)
-    return Asked(identity, given, rows, wanted)
+    given = _rows(served, tensors)
+    require_rows(rows_in(given), most_rows)
+    return Asked(identity, few_as_records(given) if served.columns else given, wanted)
 
 
 def _split(body: bytes, header_length: str | None) -> tuple[memoryview, memoryview]:
@@ -218,8 +216,8 @@ def _shape(shape: Any, place: str) -> list[int]:
     return list(shape)
 
 
-def _rows(served: Served, tensors: dict[str, Array]) -> tuple[dict[str, Array], int]:
-    """The columns, (rows,), or arrays, and how many rows there are."""
+def _rows(served: Served, tensors: dict[str, Array]) -> dict[str, Array]:
+    """The columns, (rows,), or arrays; with as many rows in each."""
     if served.columns:
         tensors = {tensor.name: _column(tensors[tensor.name], tensor.name) for tensor in served.inputs}
     counts = {name: len(array) for name, array in tensors.items()}
@@ -230,7 +228,7 @@ def _rows(served: Served, tensors: dict[str, Array]) -> tuple[dict[str, Array], 
             raise Refusal(400, f"found {found}; expected as many in each input")
     if not counts[first]:
         raise Refusal(400, f"input {show(first)}: found no rows; expected at least one")
-    return tensors, counts[first]
+    return tensors
 
 
 def _column(array: Array, name: str) -> Array:

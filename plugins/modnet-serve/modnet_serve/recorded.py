@@ -12,12 +12,9 @@ from modnet.arrays import Array
 from modnet.errors import Fault
 from modnet.records import Record
 from modnet.words import show
-from modnet_serve.datatypes import to_json
 from modnet_serve.protocol import Answer, parsed_json
 from modnet_serve.refusal import Refusal
-from modnet_serve.served import Served, require_rows
-
-Plain = dict[str, Any]
+from modnet_serve.served import Given, Plain, Served, require_rows, rows_in
 
 
 class Rows(Record, eq=False):
@@ -25,16 +22,14 @@ class Rows(Record, eq=False):
 
     Attributes:
         given: a list of records, or network input -> array.
-        count: how many.
         single: whether one row came alone, so that one record is the answer.
     """
 
-    given: Any
-    count: int
+    given: Given
     single: bool
 
 
-def rows_in(served: Served, body: bytes, most_rows: int) -> Rows:
+def rows_of(served: Served, body: bytes, most_rows: int) -> Rows:
     """The rows in a body: a record, or a list of them; for a model without columns arrays.
 
     Raises:
@@ -42,8 +37,9 @@ def rows_in(served: Served, body: bytes, most_rows: int) -> Rows:
     """
     message = parsed_json(body)
     found = _records(message) if served.columns else _arrays(served, message)
-    require_rows(found.count, most_rows)
-    if not found.count:
+    count = rows_in(found.given)
+    require_rows(count, most_rows)
+    if not count:
         raise Refusal(400, "found no rows; expected at least one")
     return found
 
@@ -56,7 +52,7 @@ def _records(message: Any) -> Rows:
     for place, record in enumerate(records):
         if not isinstance(record, dict):
             raise Refusal(400, f"row {place + 1}: expected a record, column -> value, found {show(record)}")
-    return Rows(records, len(records), single)
+    return Rows(records, single)
 
 
 def _arrays(served: Served, message: Any) -> Rows:
@@ -73,7 +69,7 @@ def _arrays(served: Served, message: Any) -> Rows:
     if single:
         arrays = {name: array[None] for name, array in arrays.items()}
     served.network.arrays(arrays if len(arrays) > 1 else next(iter(arrays.values())))
-    return Rows(arrays, len(next(iter(arrays.values()))), single)
+    return Rows(arrays, single)
 
 
 def _numbers(name: str, values: Any) -> Array:
@@ -84,28 +80,6 @@ def _numbers(name: str, values: Any) -> Array:
     if array.dtype.kind not in "iuf":
         raise Refusal(400, f"input {show(name)}: expected numbers, in lists of equal lengths, found {show(values)}")
     return array
-
-
-def predicted(served: Served, rows: Rows, report: list[Fault] | None) -> list[Plain]:
-    """A record of predictions for each row.
-
-    Args:
-        report: is told of what was replaced, ignored, or outside of what training had; None if nobody asks.
-
-    Raises:
-        DataError, ShapeError: a value cannot be used.
-    """
-    if not served.columns:
-        return decoded(served, served.forward(rows.given))
-    found: list[Plain] = served.network.predict(rows.given, report=report)
-    return found
-
-
-def decoded(served: Served, outputs: Mapping[str, Array]) -> list[Plain]:
-    """A record for each row of a network's outputs, output name -> array."""
-    columns = [(name, to_json(values)) for name, values in served.network.decode(outputs).items()]
-    names = [name for name, _ in columns]
-    return [dict(zip(names, row, strict=True)) for row in zip(*(values for _, values in columns), strict=True)]
 
 
 def answer(rows: Rows, predictions: list[Plain], report: list[Fault] | None) -> Answer:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,11 +14,20 @@ from modnet.data.column_schema import ColumnSchema
 from modnet.engine.rows import FEW
 from modnet.errors import ModnetError
 from modnet.records import Record
-from modnet_serve.datatypes import BYTES, DTYPES, datatype_of
+from modnet_serve.datatypes import BYTES, DTYPES, datatype_of, to_json
 from modnet_serve.refusal import Refusal
 
+Plain = dict[str, Any]
+"""A record, column -> value."""
+
+Given = list[Plain] | Mapping[str, Any]
+"""Records, column -> values, or, for a network without columns, input -> array."""
+
+Result = list[Plain] | Mapping[str, Any]
+"""What is predicted for them: records for records, else output -> values."""
+
 Found = Mapping[str, Array]
-"""Name of an output -> its value for each row; objects are texts."""
+"""Name of a tensor -> its value for each row; objects are texts."""
 
 
 class Tensor(Record):
@@ -43,6 +52,7 @@ class Served(Record, eq=False):
         name, version: by which it is asked for.
         path: the file that it was loaded from.
         network: what predicts; any number of threads may use it.
+        columns: those that a prediction needs; none for a model that was trained on arrays.
         inputs: one for each column of the table that it was trained on, or those of the network.
         outputs: the columns of its predictions; of a network without columns its outputs too.
     """
@@ -51,22 +61,15 @@ class Served(Record, eq=False):
     version: str
     path: str
     network: modnet.Network
+    columns: tuple[ColumnSchema, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
     @classmethod
     def of(cls, name: str, version: str, path: str, network: modnet.Network) -> Served:
-        made = cls(name, version, path, network, _inputs(network), ())
-        return made.replace(outputs=made._given())
-
-    @property
-    def columns(self) -> tuple[ColumnSchema, ...]:
-        """The columns that a prediction needs; none for a model that was trained on arrays."""
-        schema = self.network.schema
-        if schema is None:
-            return ()
-        known = {column.name: column for columns in schema.inputs.values() for column in columns}
-        return tuple(known[name] for name in schema.columns())
+        columns = _columns(network)
+        inputs = tuple(Tensor(column.name, _datatype(column), (-1,)) for column in columns) or _arrays(network)
+        return cls(name, version, path, network, columns, inputs, _outputs(network, bool(columns)))
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -103,60 +106,77 @@ class Served(Record, eq=False):
         outputs = self.network.forward(inputs if len(inputs) > 1 else next(iter(inputs.values())))
         return outputs if isinstance(outputs, dict) else {next(iter(self.network.outputs)): outputs}
 
-    def encode(self, given: Mapping[str, Any]) -> dict[str, Array]:
-        """Network input -> array, for columns, or for the network's inputs.
+    def predict(self, given: Given) -> Result:
+        """The predictions for rows, or for the network's inputs.
 
         Raises:
-            DataError, ShapeError: they cannot be used.
+            DataError, ShapeError, TooLarge: they cannot be used; with row and column.
         """
+        if not self.columns and not isinstance(given, list):
+            return self.forward(given)
+        found = self.network.predict(given)
+        return cast(list[Plain], found) if isinstance(given, list) else self._typed(found)
+
+    def predict_together(self, parts: Sequence[Given]) -> list[Result]:
+        """The predictions for the rows of several requests, computed as one batch.
+
+        Args:
+            parts: rows of one and the same form, that `form_of` gives.
+
+        Raises:
+            DataError, ShapeError, TooLarge: those of one of them cannot be used.
+        """
+        ends = np.cumsum([rows_in(part) for part in parts]).tolist()
+        slices = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
         if self.columns:
-            return self.encode_rows(given)
-        return dict(zip(self.network.inputs, self.network.arrays(given), strict=True))
+            records = [record for part in parts for record in (part if isinstance(part, list) else _records(part))]
+            answers = self.network.predict(records)
+            return [answers[rows] for rows in slices]
+        arrays = cast(Sequence[Mapping[str, Array]], parts)
+        outputs = self.forward({name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]})
+        return [{name: values[rows] for name, values in outputs.items()} for rows in slices]
 
-    def encode_rows(self, rows: Any) -> dict[str, Array]:
-        """Network input -> array, for rows of a table in any form.
+    def form_of(self, given: Given) -> object:
+        """What is equal for rows that can be joined: of arrays the shape of a row and the dtype."""
+        if self.columns or isinstance(given, list):
+            return None
+        return tuple((name, array.shape[1:], array.dtype) for name, array in given.items())
 
-        Raises:
-            DataError: they cannot be used.
-        """
-        encoded = self.network.encode(rows)
-        return encoded if isinstance(encoded, dict) else {next(iter(self.network.inputs)): encoded}
+    def tensors(self, result: Result) -> Found:
+        """Predictions as the tensors of `outputs`."""
+        if isinstance(result, list):
+            return self._typed({tensor.name: [record[tensor.name] for record in result] for tensor in self.outputs})
+        if self.columns or self.network.schema is None:
+            return result
+        return self._typed({**self.network.decode(result), **result})
 
-    def predict(self, given: Mapping[str, Any]) -> Found:
-        """The predictions for columns, column -> values, or for the network's inputs, input -> array.
-
-        Raises:
-            DataError, ShapeError: they cannot be used; with row and column.
-        """
-        if not self.columns:
-            return self.found(self.forward(given))
-        records = _records(given)
-        if records is None:
-            return self._typed(self.network.predict(given))
-        answers = self.network.predict(records)
-        return self._typed({tensor.name: [answer[tensor.name] for answer in answers] for tensor in self.outputs})
-
-    def found(self, outputs: Mapping[str, Array]) -> Found:
-        """The predictions that the network's outputs, output name -> array, stand for."""
-        if self.network.schema is None:
-            return outputs
-        decoded = self.network.decode(outputs)
-        return self._typed(decoded if self.columns else {**decoded, **outputs})
+    def records(self, result: Result) -> list[Plain]:
+        """Predictions as a record for each row."""
+        if isinstance(result, list):
+            return result
+        columns = {name: to_json(values) for name, values in self.network.decode(result).items()}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _typed(self, found: Mapping[str, Any]) -> Found:
         return {tensor.name: _array(found[tensor.name], tensor) for tensor in self.outputs}
 
-    def _given(self) -> tuple[Tensor, ...]:
-        """The outputs, found by decoding what the network would give for one row of zeros."""
-        network = self.network
-        zeros = {name: _zeros(shape, network.dtype) for name, shape in network.outputs.items()}
-        own = {} if self.columns else {name: (zeros[name], shape) for name, shape in network.outputs.items()}
-        decoded = {} if network.schema is None else network.decode(zeros)
-        rest = {name: (np.asarray(values), values.shape[1:]) for name, values in decoded.items()}
-        return tuple(
-            Tensor(name, datatype_of(values.dtype), _open(shape))
-            for name, (values, shape) in {**own, **rest, **own}.items()
-        )
+
+def _columns(network: modnet.Network) -> tuple[ColumnSchema, ...]:
+    schema = network.schema
+    if schema is None:
+        return ()
+    known = {column.name: column for columns in schema.inputs.values() for column in columns}
+    return tuple(known[name] for name in schema.columns())
+
+
+def _outputs(network: modnet.Network, of_table: bool) -> tuple[Tensor, ...]:
+    """The outputs, found by decoding what the network would give for one row of zeros."""
+    zeros = {name: _zeros(shape, network.dtype) for name, shape in network.outputs.items()}
+    own = {} if of_table else {name: (zeros[name], shape) for name, shape in network.outputs.items()}
+    decoded = {} if network.schema is None else network.decode(zeros)
+    rest = {name: (np.asarray(values), values.shape[1:]) for name, values in decoded.items()}
+    given = {**own, **rest, **own}.items()
+    return tuple(Tensor(name, datatype_of(values.dtype), _open(shape)) for name, (values, shape) in given)
 
 
 def _zeros(shape: Shape, dtype: np.dtype[Any]) -> Array:
@@ -169,16 +189,10 @@ def _open(shape: Shape) -> tuple[int, ...]:
     return (-1, *(axis or -1 for axis in shape))
 
 
-def _inputs(network: modnet.Network) -> tuple[Tensor, ...]:
-    schema = network.schema
-    if schema is not None and schema.columns():
-        known = {column.name: column for columns in schema.inputs.values() for column in columns}
-        return tuple(Tensor(name, _datatype(known[name]), (-1,)) for name in schema.columns())
-    dtypes = network.input_dtypes()
-    return tuple(
-        Tensor(name, datatype_of(np.dtype(dtype)), _open(shape))
-        for (name, shape), dtype in zip(network.inputs.items(), dtypes, strict=True)
-    )
+def _arrays(network: modnet.Network) -> tuple[Tensor, ...]:
+    """The inputs of a network that takes arrays."""
+    dtypes = zip(network.inputs.items(), network.input_dtypes(), strict=True)
+    return tuple(Tensor(name, datatype_of(np.dtype(dtype)), _open(shape)) for (name, shape), dtype in dtypes)
 
 
 def _datatype(column: ColumnSchema) -> str:
@@ -187,12 +201,19 @@ def _datatype(column: ColumnSchema) -> str:
     return "BOOL" if column.kind == "boolean" else BYTES
 
 
-def _records(columns: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """A few rows of columns as records, which are predicted in a fifth of the time; None for more of them."""
+def few_as_records(columns: Mapping[str, Array]) -> Given:
+    """Columns of a few rows as records, which are predicted in a fifth of the time; others as they are."""
+    return _records(columns) if rows_in(columns) <= FEW else columns
+
+
+def _records(columns: Mapping[str, Array]) -> list[Plain]:
     lists = [values.tolist() for values in columns.values()]
-    if not 0 < len(lists[0]) <= FEW:
-        return None
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def rows_in(given: Given) -> int:
+    """How many rows there are."""
+    return len(given) if isinstance(given, list) else len(next(iter(given.values())))
 
 
 def _array(values: Any, tensor: Tensor) -> Array:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from modnet_serve.metrics import Metrics
 from modnet_serve.protocol import Answer
 from modnet_serve.refusal import Refusal
 from modnet_serve.served import Served
-from modnet_serve.settings import Settings
 from modnet_serve.work import Prediction
 from people import INPUTS
 
@@ -22,7 +22,7 @@ class Held(Work):
     """Work that waits until it is let go."""
 
     def __init__(self):
-        super().__init__(None)
+        super().__init__(SimpleNamespace(name="held"))
         self.go = threading.Event()
         self.begun = threading.Event()
 
@@ -31,10 +31,10 @@ class Held(Work):
         assert self.go.wait(10)
         return Answer(b"done")
 
-    def encoded(self):
-        return None
+    def given(self):
+        return [{}]
 
-    def of_outputs(self, outputs):
+    def answer(self, result):
         raise AssertionError
 
 
@@ -109,9 +109,7 @@ def predictions(people, bodies, **options):
         held = Held()
         first = asyncio.create_task(jobs.done(held, 10))
         await asyncio.to_thread(held.begun.wait)
-        tasks = [
-            asyncio.create_task(jobs.done(Prediction(served, body, False, Settings(), metrics), 10)) for body in bodies
-        ]
+        tasks = [asyncio.create_task(jobs.done(Prediction(served, body, False, 1000), 10)) for body in bodies]
         await asyncio.sleep(0.01)
         held.go.set()
         await first
