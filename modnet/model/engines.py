@@ -8,7 +8,7 @@ from modnet.errors import NotInstalled
 from modnet.plugins.registry import Registry
 from modnet.words import show
 
-KNOWN = {"onnxruntime": "modnet-onnx[runtime]"}
+KNOWN = {"compiled": "modnet-compiled", "onnxruntime": "modnet-onnx[runtime]"}
 """Engine -> what installs it, for messages."""
 
 
