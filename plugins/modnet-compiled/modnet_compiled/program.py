@@ -32,7 +32,7 @@ class Fault(Exception):
     """An operation has found something that it cannot go on with; modnet's own layers say what it is."""
 
 
-def address(array: Array) -> int:
+def address(array: Any) -> int:
     """Where the numbers of a contiguous array lie. For an array that can be written to, this way is the fastest."""
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))
