@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +215,9 @@ def _continued(workload: Workload, compute: Callable[..., Any], states: list[Any
 
 CONTESTANTS: Mapping[str, Contestant] = {
     "modnet": Contestant(of_modnet),
+    "modnet, compiled": Contestant(
+        partial(of_modnet, engine="compiled"), ("modnet_compiled",), ("lstm-step", "gpt-token")
+    ),
     "onnxruntime": Contestant(of_onnxruntime, ("onnxruntime", "onnx", "torch")),
     "torch, inference mode": Contestant(of_torch, ("torch",)),
 }

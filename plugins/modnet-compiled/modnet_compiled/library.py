@@ -22,8 +22,7 @@ import numpy as np
 import modnet
 from modnet.words import show
 
-SOURCES = (
-    "run.c",
+HEADERS = (
     "types.h",
     "functions.h",
     "product.h",
@@ -45,9 +44,15 @@ FLAGS = (
     "-shared",
 )
 _FLAGS_OF = {"float32": FLAGS, "float64": (*FLAGS, "-DREAL64")}
+OWN_HEADER = '#include "types.h"\n#include "functions.h"\n#include "program.h"\n'
+"""What stands before the C of a layer that brings its own."""
+
 COMPILERS = ("cc", "gcc", "clang")
 SECONDS = 120
 """How long a compiler may take."""
+
+_OWN: list[ctypes.CDLL] = []
+"""The code of layers that bring their own, which stays loaded."""
 
 
 class Library:
@@ -60,8 +65,7 @@ class Library:
         activate: for tests: (function, a, b, x, y, count).
     """
 
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        loaded = ctypes.CDLL(str(path))
+    def __init__(self, loaded: ctypes.CDLL, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
         self.run = loaded.modnet_run
         self.run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]
@@ -81,20 +85,40 @@ def library(dtype: str) -> Library:
     Raises:
         ModnetError: there is no compiler, or it fails, or what it makes cannot be loaded.
     """
-    folder, key = cache_folder(), _key(dtype)
+    return Library(_code(dtype, _source("run.c"), dtype), np.dtype(dtype))
+
+
+@cache
+def own_operation(dtype: str, source: str) -> int:
+    """The address of the function `operate` of a layer's own C.
+
+    Raises:
+        ModnetError: as `library`; or there is no such function.
+    """
+    loaded = _code(dtype, OWN_HEADER + source, f"own-{dtype}")
+    _OWN.append(loaded)
+    try:
+        return ctypes.cast(loaded.operate, ctypes.c_void_p).value or 0
+    except AttributeError:
+        raise modnet.ModnetError("a layer's own C has no function `int64_t operate(const call *job)`") from None
+
+
+def _code(dtype: str, main: str, name: str) -> ctypes.CDLL:
+    """Compiled code of this text and of the headers, from the cache or new."""
+    folder, key = cache_folder(), _key(dtype, main)
     if folder is None or not key:
         # Nothing that another program, or another machine, may have made is loaded, and nothing is left behind.
         with tempfile.TemporaryDirectory(prefix="modnet-") as made:
-            return _loaded(_compiled(dtype, Path(made) / "modnet.so"), dtype)
-    path = folder / f"{dtype}-{key}.so"
+            return _loaded(_compiled(dtype, main, Path(made) / "modnet.so"))
+    path = folder / f"{name}-{key}.so"
     if not _is_own(path):
-        _compiled(dtype, path)
-    return _loaded(path, dtype)
+        _compiled(dtype, main, path)
+    return _loaded(path)
 
 
-def _loaded(path: Path, dtype: str) -> Library:
+def _loaded(path: Path) -> ctypes.CDLL:
     try:
-        return Library(path, np.dtype(dtype))
+        return ctypes.CDLL(str(path))
     except OSError as error:
         hint = "set XDG_CACHE_HOME, or TMPDIR, to a folder from which programs can be run"
         raise modnet.ModnetError(f"the compiled code cannot be loaded: {error}; {hint}") from error
@@ -122,12 +146,12 @@ def _is_own(path: Path) -> bool:
     return plain and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
-def _key(dtype: str) -> str:
+def _key(dtype: str, main: str) -> str:
     """What names compiled code: of which sources it is, and for which processor; "" where that is not known."""
     processor = _processor()
     if not processor:
         return ""
-    parts = [*_FLAGS_OF[dtype], platform.machine(), processor, *(_source(name) for name in SOURCES)]
+    parts = [*_FLAGS_OF[dtype], platform.machine(), processor, main, *(_source(name) for name in HEADERS)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -149,7 +173,7 @@ def _source(name: str) -> str:
     return files("modnet_compiled").joinpath("native", name).read_text(encoding="ascii")
 
 
-def _compiled(dtype: str, path: Path) -> Path:
+def _compiled(dtype: str, main: str, path: Path) -> Path:
     """Compiles the code to a file, which appears when it is whole.
 
     Raises:
@@ -157,9 +181,9 @@ def _compiled(dtype: str, path: Path) -> Path:
     """
     compiler = _compiler()
     with tempfile.TemporaryDirectory(prefix="making-", dir=path.parent) as made:
-        for name in SOURCES:
-            (Path(made) / name).write_text(_source(name), encoding="ascii")
-        command = [*compiler, *_FLAGS_OF[dtype], "run.c", "-o", "made.so", "-lm"]
+        for name, text in {"main.c": main, **{header: _source(header) for header in HEADERS}}.items():
+            (Path(made) / name).write_text(text, encoding="utf-8")
+        command = [*compiler, *_FLAGS_OF[dtype], "main.c", "-o", "made.so", "-lm"]
         try:
             done = subprocess.run(command, cwd=made, capture_output=True, text=True, errors="replace", timeout=SECONDS)
         except (OSError, subprocess.SubprocessError) as error:
@@ -167,8 +191,8 @@ def _compiled(dtype: str, path: Path) -> Path:
         if done.returncode or not (Path(made) / "made.so").exists():
             said = " ".join(done.stderr.split())[:600] or f"it ended with {done.returncode} and said nothing"
             raise modnet.ModnetError(
-                f"the C compiler {compiler[0]} cannot compile modnet's code: {said}; gcc from 9 and clang from 11 can; "
-                "CC names another one"
+                f"the C compiler {compiler[0]} cannot compile this: {said}. modnet's own code is for gcc from 9 on and "
+                "clang from 11 on; CC names another compiler"
             )
         (Path(made) / "made.so").chmod(0o700)
         (Path(made) / "made.so").replace(path)

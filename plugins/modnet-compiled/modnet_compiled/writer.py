@@ -12,6 +12,7 @@ from modnet.arrays import Array
 from modnet.kinds.layer import Layer
 from modnet_compiled.components import METHOD, lowering_of
 from modnet_compiled.errors import CannotCompile
+from modnet_compiled.library import own_operation
 from modnet_compiled.operations import FUNCTIONS, Operation, Value
 
 NONE: Mapping[str, Array] = {}
@@ -44,6 +45,28 @@ class Writer:
         output = self.value(shape)
         self.operations.append(Operation(name, tuple(inputs), output, **rest))
         return output
+
+    def own(
+        self,
+        source: str,
+        inputs: Sequence[Value],
+        shape: Sequence[int],
+        *,
+        numbers: Sequence[int] = (),
+        arrays: Sequence[Array] = (),
+        factors: Sequence[float] = (),
+    ) -> Value:
+        """The output of an operation in C of the layer's own.
+
+        Args:
+            source: C with the function `int64_t operate(const call *job)`; native/program.h says what a call has, and
+                functions.h has `exponential`, `logistic` and others for numbers of the type `real`.
+            inputs: one or two.
+            shape: of a sample of the output.
+            numbers, arrays, factors: at most 16, 5 and 4, which the function finds as n, p and f of `job->op`.
+        """
+        given = {"numbers": list(numbers), "arrays": list(arrays), "factors": list(factors)}
+        return self.add("own", inputs, shape, **given, own=own_operation(self.dtype.name, source))
 
     def reshaped(self, x: Value, shape: Sequence[int]) -> Value:
         """The same numbers in another shape, which costs nothing."""
