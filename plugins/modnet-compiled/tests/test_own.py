@@ -10,6 +10,7 @@ from modnet_compiled.writer import Writer
 
 import modnet
 from modnet.arrays import Array, Shape
+from modnet.initializers import Ones
 from modnet.kinds.context import Context
 
 X = np.random.default_rng(0).standard_normal((70, 5))
@@ -38,7 +39,7 @@ class Logistic(modnet.Layer, type="test_steps"):
         return input_shapes[0]
 
     def parameters(self, *input_shapes: Shape):
-        return {"rate": modnet.Parameter((input_shapes[0][-1],), modnet.initializers.Ones())}
+        return {"rate": modnet.Parameter((input_shapes[0][-1],), Ones())}
 
     def forward(self, context: Context, x: Array) -> Array:
         for _ in range(self.times):
