@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,7 @@ WORKLOADS = {
     "mlp-1": Workload((784,), MLP, (1, 784)),
     "mlp-64": Workload((784,), MLP, (64, 784)),
     "deep-1": Workload((32,), DEEP, (1, 32)),
+    "deep-64": Workload((32,), DEEP, (64, 32)),
     "cnn-1": Workload((28, 28, 1), CNN, (1, 28, 28, 1)),
     "cnn-64": Workload((28, 28, 1), CNN, (64, 28, 28, 1)),
     "lstm-1": Workload(("variable", 16), LSTM, (1, 1, 16)),
@@ -139,7 +140,7 @@ def of_modnet(workload: Workload, folder: Path, **options: Any) -> Player:
     network, x = workload.network(), workload.given()
     if options:
         path = folder / "calls.modnet"
-        modnet.save(network, path, durable=False)
+        modnet.save(network, path)
         network = modnet.load(path, **options)
     if not workload.streamed:
         return Player(lambda: network.forward(x))
@@ -215,6 +216,9 @@ def _continued(workload: Workload, compute: Callable[..., Any], states: list[Any
 
 CONTESTANTS: Mapping[str, Contestant] = {
     "modnet": Contestant(of_modnet),
+    "modnet, compiled": Contestant(
+        partial(of_modnet, engine="compiled"), ("modnet_compiled",), ("lstm-step", "gpt-token")
+    ),
     "onnxruntime": Contestant(of_onnxruntime, ("onnxruntime", "onnx", "torch")),
     "torch, inference mode": Contestant(of_torch, ("torch",)),
 }
