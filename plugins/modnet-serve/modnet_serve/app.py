@@ -162,10 +162,12 @@ class Server:
         """Whether the process answers."""
         return _json({"live": True})
 
-    async def ready(self, _: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         """Whether requests should be sent; a model whose newest file was refused goes on serving, and is told of."""
-        models = [self._state(slot) for slot in self.repository.slots]
-        return _json({"ready": not self.ending, "models": models}, 503 if self.ending else 200)
+        found: dict[str, Any] = {"ready": not self.ending}
+        if request.scope["modnet.known"]:
+            found["models"] = [self._state(slot) for slot in self.repository.slots]
+        return _json(found, 503 if self.ending else 200)
 
     def _state(self, slot: Slot) -> dict[str, Any]:
         served = slot.served
@@ -229,7 +231,8 @@ class Gate:
             await send(message)
 
         try:
-            if self._allows(scope):
+            scope["modnet.known"] = self._knows(scope)
+            if scope["modnet.known"] or scope["path"] in OPEN:
                 await self._app(scope, receive, noting)
             else:
                 refusal = Refusal(
@@ -243,8 +246,9 @@ class Gate:
             endpoint = getattr(scope.get("endpoint"), "__name__", "other")
             self._metrics.answered(endpoint, scope.get("modnet.model", ""), status, time.perf_counter() - begun)
 
-    def _allows(self, scope: Scope) -> bool:
-        if not self._token or scope["path"] in OPEN:
+    def _knows(self, scope: Scope) -> bool:
+        """Whether the request shows the token, or none is asked for."""
+        if not self._token:
             return True
         shown = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         return hmac.compare_digest(shown, self._token)

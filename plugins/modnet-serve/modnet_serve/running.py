@@ -15,6 +15,11 @@ GRACE = 5.0
 """Seconds beyond the time limit of a request that an ending server gives its clients to take their answers."""
 
 
+KEPT = 75
+"""Seconds that a connection without requests stays open: longer than proxies keep theirs, so that none is used while it
+is being closed."""
+
+
 def listening(host: str, port: int) -> socket.socket:
     """A socket that listens.
 
@@ -45,6 +50,7 @@ def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> i
         access_log=False,
         lifespan="on",
         server_header=False,
+        timeout_keep_alive=KEPT,
         timeout_graceful_shutdown=int(server.settings.seconds + GRACE),
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
