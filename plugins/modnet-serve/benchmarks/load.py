@@ -275,6 +275,9 @@ async def _soak(process: Process, case: Case, files: list[Path], requests: int) 
 
 # Faults
 
+UNASKED = "not asked"
+"""Of requests that were to follow on a connection that has ended."""
+
 
 def faults(folder: Path) -> None:
     case = table_case(folder)
@@ -293,12 +296,12 @@ async def _asked(process: Process, case: Case, connections: int, each: int, then
     """How requests end while, a third of a second after the first, something is done."""
 
     async def ask(connection: Connection, number: int) -> str:
-        if getattr(connection, "lost", False):
-            return "refused"
+        if connection.closing:
+            return UNASKED
         try:
             status, _ = await connection.post(case.path, case.bodies[number % len(case.bodies)])
         except (OSError, asyncio.IncompleteReadError) as error:
-            connection.lost = True
+            connection.closing = True
             begun = isinstance(error, asyncio.IncompleteReadError) and error.partial
             return "cut off" if begun else "connection closed before an answer"
         return str(status)
@@ -308,7 +311,7 @@ async def _asked(process: Process, case: Case, connections: int, each: int, then
 
 
 def _told(found: Counter[str]) -> str:
-    return ", ".join(f"{count:,} x {what}" for what, count in sorted(found.items()) if what != "refused")
+    return ", ".join(f"{count:,} x {what}" for what, count in sorted(found.items()) if what != UNASKED)
 
 
 def _damaged(case: Case) -> tuple[str, str]:

@@ -48,6 +48,9 @@ OPEN = {*PAGES, "/v2/health/live", "/v2/health/ready"}
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 """Header of every answer: it is what its type says."""
 
+CLOSE = (b"connection", b"close")
+"""Header of every answer of a server that ends: the client asks nothing more by this connection."""
+
 SAFE = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -81,7 +84,7 @@ class Server:
         metrics.watch_queue(lambda: self.jobs.waiting)
         handlers: Any = {Refusal: _refused, HTTPException: _no_such, Exception: _failed}
         starlette = Starlette(routes=self._routes(), exception_handlers=handlers, lifespan=self._life)
-        self.app = Gate(starlette, settings.token, metrics)
+        self.app = Gate(starlette, self)
 
     def _routes(self) -> list[Route]:
         model = "/v2/models/{name}"
@@ -212,9 +215,10 @@ class Gate:
         unanswered: how many requests were given up when the server ended.
     """
 
-    def __init__(self, app: ASGIApp, token: str, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, server: Server) -> None:
+        self._app, self._server = app, server
         self.unanswered = 0
+        token = server.settings.token
         self._token = f"Bearer {token}".encode() if token else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -227,7 +231,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], NO_SNIFFING]
+                message["headers"] = [*message["headers"], NO_SNIFFING, *([CLOSE] if self._server.ending else [])]
             await send(message)
 
         try:
@@ -244,7 +248,8 @@ class Gate:
             raise
         finally:
             endpoint = getattr(scope.get("endpoint"), "__name__", "other")
-            self._metrics.answered(endpoint, scope.get("modnet.model", ""), status, time.perf_counter() - begun)
+            seconds = time.perf_counter() - begun
+            self._server.metrics.answered(endpoint, scope.get("modnet.model", ""), status, seconds)
 
     def _knows(self, scope: Scope) -> bool:
         """Whether the request shows the token, or none is asked for."""
