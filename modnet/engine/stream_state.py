@@ -91,37 +91,26 @@ def joined(states: Sequence[State]) -> State:
         DataError: they have gone through different numbers of steps, where a layer counts them.
     """
     first = states[0]
-    found: State = {}
-    for name, array in first.items():
-        parts = [state.get(name) for state in states]
-        if name in (OF_NETWORK, CHECK):
-            found[name] = array
-        elif name == BATCH:
-            found[name] = np.array(sum(int(state[BATCH]) for state in states))
-        elif array.ndim:
-            found[name] = np.concatenate(_alike(name, parts))
-        else:
-            found[name] = array
-            if any(part is None or part != array for part in parts):
-                raise _of_different_lengths(name, parts)
     if any(state.keys() != first.keys() for state in states):
         raise DataError("the states cannot be put together: not all have begun, or not all have masks")
+    found = {name: _together(name, [state[name] for state in states]) for name in first if name != CHECK}
     return _sealed(found)
 
 
-def _alike(name: str, parts: Sequence[Array | None]) -> list[Array]:
-    shapes = {None if part is None else part.shape[1:] for part in parts}
-    if len(shapes) > 1:
-        raise _of_different_lengths(name, parts)
-    return [part for part in parts if part is not None]
-
-
-def _of_different_lengths(name: str, parts: Sequence[Array | None]) -> DataError:
-    texts = ["nothing" if part is None else str(part.shape or part) for part in parts]
-    return DataError(
-        f"{name} differs from state to state, {' and '.join(dict.fromkeys(texts))}: only sequences of as many steps can "
-        "go on in one stream; put states of one length together, or use a stream for each"
-    )
+def _together(name: str, parts: Sequence[Array]) -> Array:
+    """What is remembered under one name in several states, put together."""
+    if name == OF_NETWORK:
+        return parts[0]
+    if name == BATCH:
+        return np.array(sum(int(part) for part in parts))
+    counts = parts[0].ndim == 0
+    if len({part.item() if counts else part.shape[1:] for part in parts}) > 1:
+        texts = dict.fromkeys(str(part if counts else part.shape) for part in parts)
+        raise DataError(
+            f"{name} differs from state to state, {' and '.join(texts)}: only sequences of as many steps can go on in "
+            "one stream; put states of one length together, or use a stream for each"
+        )
+    return parts[0] if counts else np.concatenate(parts)
 
 
 def part_of(state: State, rows: slice) -> State:

@@ -269,6 +269,35 @@ class Layer(Component):
         """
         return None
 
+    def scale_and_shift(self, context: Context) -> tuple[Any, Any] | None:
+        """In prediction, (scale, shift) with y = x * scale + shift for each feature of the last axis.
+
+        Arrays (features,) or numbers, computed in float64 from `context.params` and `context.state`; (1.0, 0.0) for a
+        layer that does nothing in prediction. `modnet.load(path, fold=True)` leaves such a layer out. None, the
+        default, for any other.
+        """
+        return None
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        """A layer that gives y * scale + shift where this one gives y, with its parameters; None if there is none.
+
+        Args:
+            params: name -> parameter of this layer, float64.
+            scale, shift: (features,) of the output's last axis, or ().
+        """
+        return None
+
+    def with_scaled_input(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        """A layer that gives for x what this one gives for x * scale + shift, with its parameters; None if none does.
+
+        Args: as of `with_scaled_output`, for the last axis of the input.
+        """
+        return None
+
     @property
     def stands_for(self) -> Layer:
         """The layer that summaries and messages name: the one in the spec, where the engine runs this one for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -150,6 +150,10 @@ class BatchNorm(Layer, type="batch_norm"):
             do(operation, seen, line, out)
             seen = out
         return y
+
+    def scale_and_shift(self, context: Context) -> tuple[Any, Any]:
+        scale = context.params["scale"] / np.sqrt(context.state["running_variance"] + self.epsilon)
+        return scale, context.params["shift"] - context.state["running_mean"] * scale
 
     def follow(self, context: Context, mean: Array, variance: Array) -> None:
         for running, batch in ((context.state["running_mean"], mean), (context.state["running_variance"], variance)):

@@ -43,6 +43,7 @@ def load(
     mmap: bool = False,
     verify: bool | None = None,
     engine: str | None = None,
+    fold: bool = False,
     registry: Registry | None = None,
 ) -> Network:
     """A network from a model file; no spec file is needed.
@@ -56,6 +57,8 @@ def load(
             read the whole file. Without it a damaged array is not noticed; the header is always verified.
         engine: what computes `forward` and `predict`, in place of modnet's own layers: "onnxruntime", or what another
             plugin offers (hook `modnet_engine`). The parameters then cannot be changed.
+        fold: put layers that only scale and shift into the weights beside them, see `modnet.engine.folding.fold`; for
+            prediction. `network.card.results["folding"]` says what was folded and what was left.
         registry: where components and plugins are looked up.
 
     Raises:
@@ -63,14 +66,23 @@ def load(
         NotInstalled: a plugin is missing; the message has the distribution, the version and the command.
         BrokenPlugin: a plugin is installed but cannot be imported; its own error is the cause.
         OSError: the file cannot be read.
+        ValueError: both fold and mmap.
     """
     registry = registry or default_registry()
-    network = _of_any_format(path, mmap, verify, registry)
+    network = _folded(path, mmap, verify, registry) if fold else _of_any_format(path, mmap, verify, registry)
     if engine is not None:
         from modnet.model.engines import use_engine  # not at the top: few networks are computed by another engine
 
         use_engine(network, engine, registry)
     return network
+
+
+def _folded(path: str | PathLike[str], mmap: bool, verify: bool | None, registry: Registry) -> Network:
+    if mmap:
+        raise ValueError("fold makes other weights than those in the file, which mmap would map; give one of the two")
+    from modnet.engine.folding import fold  # not at the top: few networks are folded
+
+    return fold(_of_any_format(path, False, verify, registry))
 
 
 def _of_any_format(path: str | PathLike[str], mmap: bool, verify: bool | None, registry: Registry) -> Network:
