@@ -81,10 +81,13 @@ def load(
     """
     registry = registry or default_registry()
     network = (_folded if fold else _of_any_format)(path, _Wanted(id, mmap, verify), registry)
-    if engine is not None:
-        from modnet.model.engines import use_engine  # not at the top: few networks are computed by another engine
+    return network if engine is None else _computed_by(engine, network, registry)
 
-        use_engine(network, engine, registry)
+
+def _computed_by(engine: str, network: Network, registry: Registry) -> Network:
+    from modnet.model.engines import use_engine  # not at the top: few networks are computed by another engine
+
+    use_engine(network, engine, registry)
     return network
 
 
