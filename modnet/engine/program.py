@@ -83,6 +83,10 @@ class Programs:
         self._inputs: Sequence[Array] = ()
         self.at: int | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A stream can be copied and pickled; its calls, which are on arrays of this process, are noted anew.
+        return self.__dict__ | {"_known": {}, "_filled": None}
+
     def forget(self) -> None:
         """The values of the slots have been changed by others."""
         self._filled = None
