@@ -42,6 +42,8 @@ def test_what_is_not_compiled(name):
 
 
 def test_all_that_is_not_compiled_is_named_at_once():
+    pytest.importorskip("modnet_attention")
+    pytest.importorskip("modnet_conv")
     layers = [
         {"type": "embedding", "vocabulary_size": 5, "embedding_size": 4, "padding": 0},
         {"type": "conv1d", "out_channels": 4, "kernel_size": 1},

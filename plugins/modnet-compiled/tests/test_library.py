@@ -116,3 +116,16 @@ def test_code_that_others_could_have_changed_is_made_again(quick_compiler, cache
     path.chmod(0o666)
     assert library.library.__wrapped__("float32").panel in (8, 16, 32)
     assert not path.stat().st_mode & 0o077
+
+
+def test_code_is_for_one_processor_and_one_compiler(monkeypatch):
+    main = library._source("run.c")
+    keys = {library._key("float32", main), library._key("float64", main), library._key("float32", "")}
+    monkeypatch.setenv("CC", "clang -O2")
+    keys.add(library._key("float32", main))
+    monkeypatch.delenv("CC")
+    monkeypatch.setattr(library, "_processor", lambda: "flags: sse2")
+    keys.add(library._key("float32", main))
+    assert len(keys) == 5
+    monkeypatch.setattr(library, "_processor", lambda: "")  # not to be found out: nothing is kept
+    assert library._key("float32", main) == ""

@@ -14,6 +14,9 @@ from modnet_compiled.errors import CannotCompile
 
 import modnet
 
+for module in ("modnet_conv", "modnet_recurrent", "modnet_tabular"):
+    pytest.importorskip(module)
+
 RNG = np.random.default_rng(3)
 ROWS = (0, 1, 2, 7, 64, 1000)
 GOLDEN = Path(__file__).parents[3] / "tests" / "golden"
