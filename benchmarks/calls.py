@@ -1,7 +1,7 @@
 """Networks whose prediction is timed call by call, and how each contestant computes them.
 
-A `Workload` is a network with what one call gets. An entry of `CONTESTANTS` makes a `Player` of it: another engine is one
-more line there.
+A `Workload` is a network with what one call gets. An entry of `CONTESTANTS` makes a `Player` of it: another engine is
+one more line there.
 """
 
 from __future__ import annotations

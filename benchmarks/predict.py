@@ -1,7 +1,7 @@
 """Prediction from a numpy array to a numpy array: the time of a call, with threads that are already warm.
 
 `python -m benchmarks` has a dense network with all threads, each contestant in a process of its own. As a command,
-`python -m benchmarks.predict`, this measures the workloads of `calls` with one thread and all contestants in one process.
+`python -m benchmarks.predict`, it measures the workloads of `calls`, one thread, all contestants in one process.
 """
 
 from __future__ import annotations

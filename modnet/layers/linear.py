@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,13 @@ def as_rows(array: Array) -> Array:
     return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
 
 
+def with_bias(layer: Any, weight: Array, bias: Array) -> tuple[Layer, dict[str, Array]]:
+    """The layer with these parameters, with the outputs last; it has a bias if it had one, or if this one is not 0."""
+    if not layer.bias and not np.any(bias):
+        return layer, {"weight": weight}
+    return layer.replace(bias=True), {"weight": weight, "bias": np.broadcast_to(bias, weight.shape[-1:])}
+
+
 class Linear(Layer, type="linear"):
     """An affine map of the last axis, y = x W + b; also called dense or fully connected.
 
@@ -35,6 +42,7 @@ class Linear(Layer, type="linear"):
     """
 
     streams = True
+    repeats = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
     out_features: int = field(minimum=1)
@@ -69,9 +77,9 @@ class Linear(Layer, type="linear"):
             # Without an axis of 1 no broadcasting is needed, which takes numpy as long as the addition itself.
             inputs, outputs = inputs[0], outputs[0]
         # The same product as `matmul`, with less overhead in each call.
-        inputs.dot(context.params["weight"], outputs)
+        context.do(inputs.dot, context.params["weight"], outputs)
         if self.bias:
-            np.add(outputs, context.params["bias"], outputs)
+            context.do(np.add, outputs, context.params["bias"], outputs)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
@@ -85,6 +93,20 @@ class Linear(Layer, type="linear"):
         result = context.buffer(x.shape)
         rows.dot(context.params["weight"].T, as_rows(result))
         return result
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        return with_bias(self, params["weight"] * scale, params.get("bias", 0.0) * scale + shift)
+
+    def with_scaled_input(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        if type(self).forward is not Linear.forward:  # a subclass may multiply its weight by something
+            return None
+        weight = params["weight"]
+        scale, shift = (np.broadcast_to(part, len(weight)) for part in (scale, shift))
+        return with_bias(self, weight * scale[:, None], params.get("bias", 0.0) + shift @ weight)
 
     def multiply_adds(self, *input_shapes: Shape) -> int:
         *times, in_features = (size or 1 for size in input_shapes[0])

@@ -34,6 +34,7 @@ class Dropout(Layer, type="dropout"):
     """
 
     streams = True
+    repeats = True
     draws = True
     rate: float = field(default=0.5, minimum=0.0, below=1.0)
     schedule: Schedule | None = None
@@ -43,6 +44,9 @@ class Dropout(Layer, type="dropout"):
 
     def for_members(self, members: int, shared: bool) -> Layer | None:
         return None if shared else self
+
+    def scale_and_shift(self, context: Context) -> tuple[float, float]:
+        return 1.0, 0.0
 
     def forward(self, context: Context, x: Array) -> Array:
         rate = self._rate(context) if context.training else 0.0
@@ -72,6 +76,7 @@ class GaussianNoise(Layer, type="gaussian_noise"):
     """In training adds normal noise, y = x + standard_deviation * N(0, 1); in prediction it returns x itself."""
 
     streams = True
+    repeats = True
     draws = True
     standard_deviation: float = field(default=0.1, minimum=0.0)
 
@@ -80,6 +85,9 @@ class GaussianNoise(Layer, type="gaussian_noise"):
 
     def for_members(self, members: int, shared: bool) -> Layer | None:
         return None if shared else self
+
+    def scale_and_shift(self, context: Context) -> tuple[float, float]:
+        return 1.0, 0.0
 
     def forward(self, context: Context, x: Array) -> Array:
         if not context.training:

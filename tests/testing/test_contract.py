@@ -58,6 +58,9 @@ def test_the_layer_without_a_fault_passes(shapes):
         "needs_input",
         "prepare",
         "promises",
+        "repeats",
+        "scale and shift",
+        "takes a scale",
         "target before",
     }
 

@@ -16,6 +16,7 @@ from modnet.kinds.component import Example
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import Layer, Parameter
 from modnet.kinds.node import Composite, Node
+from modnet.layers import linear
 from modnet_conv import masks
 from modnet_conv.correlation import Correlation, correlate, correlation, correlation_gradients, spread
 from modnet_conv.geometry import (
@@ -48,6 +49,7 @@ class Windowed(Layer):
     """
 
     axes: ClassVar[int] = 2
+    repeats = True
     scratch_output = True
 
     kernel_size: Any = field(minimum=1)
@@ -109,6 +111,7 @@ def with_bias(layer: Any, weight: Parameter, outputs: int) -> Mapping[str, Param
 class Convolution(Windowed):
     """What conv1d, conv2d and conv3d have in common."""
 
+    repeats = True
     # A `Configuration` may have a field without a default behind those with one; type checkers know dataclasses only.
     output_range = (-math.inf, math.inf)
     out_channels: int = field(minimum=1)  # type: ignore[misc]
@@ -145,6 +148,25 @@ class Convolution(Windowed):
     def plan(self, x: Array) -> Correlation:
         return correlation(self.windows(x.shape[1:-1]), x.shape[-1], self.out_channels, self.groups, x.dtype)
 
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        return linear.with_bias(self, params["weight"] * scale, params.get("bias", 0.0) * scale + shift)
+
+    def with_scaled_input(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        weight = params["weight"]
+        if (np.any(shift) and not self._sees_itself_alone()) or (self.groups > 1 and (scale.ndim or shift.ndim)):
+            return None
+        scale, shift = (np.broadcast_to(part, weight.shape[-2]) for part in (scale, shift))
+        further = (weight * shift[:, None]).reshape(-1, self.out_channels).sum(axis=0)
+        return linear.with_bias(self, weight * scale[:, None], params.get("bias", 0.0) + further)
+
+    def _sees_itself_alone(self) -> bool:
+        """Whether no window meets a zero that is not in the image: padding, or a step that a mask leaves out."""
+        return self.axes > 1 and all(max(sides) <= 0 for sides in margins(self.padding, self.axes) or ((1, 1),))
+
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
         plan = self.plan(x)
@@ -177,6 +199,7 @@ class MaskedConvolution(Convolution):  # type: ignore[misc]
     """A convolution along time that takes steps which a mask leaves out for zeros. Not named in specs."""
 
     axes = 1
+    repeats = True
 
     def forward(self, context: Context, x: Array) -> Array:
         mask = masks.begin(context, self.windows(x.shape[1:-1])[0], self.padding)
@@ -267,6 +290,7 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         ShapeError: samples that are no images, or smaller than a window.
     """
 
+    repeats = True
     output_range = (-math.inf, math.inf)
     kernel_size: int | tuple[int, int] = field(minimum=1)
     stride: int | tuple[int, int] = field(default=1, minimum=1)
@@ -301,7 +325,7 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         if self.depth_multiplier == 1:
             return x
         copies = context.buffer((*x.shape, self.depth_multiplier))
-        copies[...] = x[..., None]
+        context.do(np.copyto, copies, x[..., None])
         return copies.reshape(*x.shape[:-1], x.shape[-1] * self.depth_multiplier)
 
     def summed(self, context: Context, gradient: Array, shape: tuple[int, ...]) -> Array:
@@ -315,8 +339,13 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         """The weight of each place in a window, repeated along a line: numpy is fast on long lines only."""
         weight = context.params["weight"]
         lines = context.buffer((weight.shape[0] * weight.shape[1], count, weight.shape[-1]))
-        lines[...] = weight.reshape(-1, 1, weight.shape[-1])
+        context.do(np.copyto, lines, weight.reshape(-1, 1, weight.shape[-1]))
         return lines
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        return linear.with_bias(self, params["weight"] * scale, params.get("bias", 0.0) * scale + shift)
 
     def forward(self, context: Context, x: Array) -> Array:
         windows = self.windows(x.shape[1:-1])
@@ -325,14 +354,14 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         lines = self.lines(context, windows[1].count)
         parts = Parts(context, x, windows)
         products = context.buffer((parts.samples, *y.shape[1:]))
-        for samples, padded in parts:
+        for samples, padded in parts.each(context.do):
             out = y[samples]
             for number, (seen, line) in enumerate(zip(taps(padded, windows), lines, strict=True)):
-                product = np.multiply(seen, line, out=products[: len(out)] if number else out)
+                product = context.do(np.multiply, seen, line, products[: len(out)] if number else out)
                 if number:
-                    np.add(out, product, out=out)
+                    context.do(np.add, out, product, out)
             if self.bias:
-                np.add(out, context.params["bias"], out=out)
+                context.do(np.add, out, context.params["bias"], out)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
@@ -515,6 +544,17 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
     def plan(self, x: Array) -> Correlation:
         """That of the convolution which this is the transposed map of."""
         return correlation(self.sizes(x.shape[1:-1]), self.out_channels, x.shape[-1], self.groups, x.dtype)
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        if self.groups > 1 and scale.ndim:
+            return None
+        weight = params["weight"] * np.broadcast_to(scale, params["weight"].shape[-2])[:, None]
+        bias = params.get("bias", 0.0) * scale + shift
+        if not self.bias and not np.any(bias):
+            return self, {"weight": weight}
+        return self.replace(bias=True), {"weight": weight, "bias": np.broadcast_to(bias, self.out_channels)}
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
