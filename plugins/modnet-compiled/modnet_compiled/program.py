@@ -16,7 +16,7 @@ NUMBERS, ARRAYS, FACTORS = 16, 6, 4
 OPERATION = np.dtype(
     [
         ("code", np.int64),
-        ("slots", np.int64, 3),
+        ("slots", np.int64, 4),
         ("numbers", np.int64, NUMBERS),
         ("arrays", np.uint64, ARRAYS),
         ("factors", np.float64, FACTORS),

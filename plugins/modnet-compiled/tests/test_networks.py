@@ -14,6 +14,9 @@ from modnet_compiled.errors import CannotCompile
 
 import modnet
 
+for module in ("modnet_conv", "modnet_recurrent", "modnet_tabular"):
+    pytest.importorskip(module)
+
 RNG = np.random.default_rng(3)
 ROWS = (0, 1, 2, 7, 64, 1000)
 GOLDEN = Path(__file__).parents[3] / "tests" / "golden"
@@ -70,9 +73,43 @@ def test_a_row_does_not_depend_on_the_rows_beside_it():
 
 def test_time_of_any_length():
     network = compiled(SEQUENCES)
-    for steps in (1, 2, 100, 7, 1):
+    for steps in (1, 2, 100, 0, 7, 1):
         x = RNG.standard_normal((3, steps, 5)).astype(np.float32)
         np.testing.assert_allclose(network.forward(x), SEQUENCES.forward(x), atol=1e-5)
+
+
+PADDED = {
+    "pooled": ["dropout", "layer_norm", {"type": "linear", "out_features": 6}, "global_average_pool"],
+    "greatest": ["gelu", "global_max_pool"],
+    "lstm": [{"type": "lstm", "hidden_size": 5}, {"type": "lstm", "hidden_size": 4, "return_sequences": False}],
+    "gru": [{"type": "bidirectional", "layer": {"type": "gru", "hidden_size": 5, "return_sequences": False}}],
+    "rnn": [{"type": "rnn", "hidden_size": 5, "reverse": True}, "batch_norm", "global_average_pool"],
+    "flat": ["softmax"],
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_padded_sequences(name):
+    ids = RNG.integers(1, 9, (6, 10))
+    ids *= np.arange(10) < np.array([10, 9, 5, 1, 0, 3])[:, None]
+    first = {"type": "embedding", "vocabulary_size": 9, "embedding_size": 6, "padding": 0}
+    check(chain([first, *PADDED[name]], ["variable"]), ids)
+    x = RNG.standard_normal((6, 10, 6)) * (ids > 0)[:, :, None]
+    check(chain(["masking", *PADDED[name]], ["variable", 6]), x)
+
+
+def test_two_masks():
+    layers = [
+        {"type": "masking", "name": "zeros", "inputs": ["x"]},
+        {"type": "masking", "value": 1.0, "name": "ones", "inputs": ["z"]},
+        {"type": "add", "inputs": ["zeros", "ones"]},
+        {"type": "masking", "value": 3.0},
+        {"type": "lstm", "hidden_size": 3},
+        "global_average_pool",
+    ]
+    network = stirred(modnet.build({"network": {"input": {"x": [7, 2], "z": [7, 2]}, "layers": layers}}))
+    data = {"x": RNG.integers(0, 2, (40, 7, 2)), "z": RNG.integers(1, 3, (40, 7, 2))}
+    check(network, data)
 
 
 def test_arrays_of_any_layout():
