@@ -13,6 +13,7 @@ from modnet.cli.places import check_output
 from modnet.cli.settings import parse_pairs
 from modnet.model.edit import DType, edit
 from modnet.model.formats import is_own
+from modnet.model.reader import opened
 from modnet.words import readable_bytes
 
 
@@ -42,7 +43,8 @@ def run(
         check_output(path)
     if not is_own(path):
         raise click.UsageError(f"{output}: edit writes model files (.modnet); modnet convert writes other formats")
-    before = Path(model).stat().st_size
+    with opened(model) as file:
+        before = file.size
     edit(
         model,
         output,

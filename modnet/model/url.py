@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeGuard
@@ -26,7 +28,12 @@ def open_url(url: str) -> Iterator[BinaryIO]:
         ModelFileError: there is no such kind of URL.
         OSError: from the file system.
     """
-    with url_file(url, "rb") as file:
+    place = url_file(url, "rb")
+    try:
+        file = place.open()
+    except FileNotFoundError as error:  # of which fsspec tells no more than a path
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
+    with file:
         yield file
 
 

@@ -117,3 +117,23 @@ def test_damaged_files_and_others(run, model):
     Path(model).write_bytes(b"PK\x03\x04")
     assert "zip archive" in run("card", model, status=2).output
     assert "no such file" in run("card", "other.modnet", status=2).output.lower()
+
+
+def test_commands_read_models_behind_urls(run, model):
+    pytest.importorskip("fsspec", reason="the extra fsspec")
+    url = f"file://{Path(model).resolve()}"
+    assert run("card", url).stdout.partition("\n---\n")[2].splitlines()[1:3] == ["# kind", ""]
+    for command in (
+        ["inspect", url],
+        ["verify", url],
+        ["summary", url],
+        ["predict", url, "pets.csv"],
+        ["diff", url, model],
+    ):
+        run(*command)
+    run("edit", url, "-o", "edited.modnet", "--set-metadata", "a=b")
+    assert modnet.load("edited.modnet").card.metadata == {"a": "b"}
+    run("convert", url, "converted.modnet")
+    assert modnet.load("converted.modnet").id == modnet.load(model).id
+    missing = run("inspect", "memory://nothing", status=2).output
+    assert missing == "error: memory://nothing: no such file or directory\n"
