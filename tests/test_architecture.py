@@ -31,6 +31,7 @@ INSIDE = {
         "modnet.plugins.registry": "for the commands of plugins; `modnet --help` imports no component without any",
     },
     "modnet.cli.failures": {"modnet.plugins.faults": "for an unexpected error; a wrong call imports no component"},
+    "modnet.cli.predict": {"modnet.cli.predict_parts": "for tables in parts alone: it imports what trainings need"},
     "modnet.cli.summary": {"modnet.cli.job": "what data and training need: a fifth of the time for a model file"},
     "modnet.data.readers.arrays": {"zipfile": "for one kind of file"},
     "modnet.data.readers.sqlite": {"sqlite3": "for one kind of file; not part of every Python"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modnet.assessment.model_card import model_card
 from modnet.cli.output import echo
-from modnet.cli.predict import check_not_input
+from modnet.cli.prediction import check_not_input
 from modnet.model.atomic import replace_file
 
 

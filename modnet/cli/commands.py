@@ -6,12 +6,11 @@ Nothing but click is imported here, and a command's body, `run` in the module of
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from modnet.cli.assess_commands import ASSESS
-from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
+from modnet.cli.author_commands import AUTHORS
+from modnet.cli.command import JSON, PLUGIN, READING, SCHEDULER, SET, Command
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
@@ -19,9 +18,6 @@ from modnet.cli.command import pairs as _pairs
 from modnet.cli.file_commands import FILES
 from modnet.cli.trust_commands import TRUST
 from modnet.cli.why_commands import WHY
-
-PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
-"""What `new-plugin` has templates for; the first three are written by default."""
 
 RATE = click.FloatRange(0.0, min_open=True)
 
@@ -152,6 +148,9 @@ _ROWS = (
         (best.search). Ctrl-C ends the search with what it has found, and the status is 130; --resume goes on, also
         after a kill: trials that were cut off are done again. With a greater --trials, a search that is over goes on.
 
+        With --scheduler, workers make the trials, who need the same folders, and the same plugins installed. A trial
+        whose worker is lost is done again; after three times it has failed.
+
         \b
         Example:
           modnet search penguins.toml -o best.toml --trials 50 --plot search.png
@@ -186,6 +185,7 @@ _ROWS = (
             show_default=True,
             help="How many trials are made at the same time; they share the cores.",
         ),
+        SCHEDULER,
         _option("--resume", is_flag=True, help="Go on with a search that was stopped, or wants more trials."),
         _file("--plot", help="Draw the trials and what mattered: .png, .svg or .pdf."),
         JSON,
@@ -208,12 +208,25 @@ _ROWS = (
         nothing is written, unless --faults says otherwise; the rows left out are then told on standard error, and the
         status is 0 if there are others.
 
+        With --scheduler, DATA is a table in parts: a folder, or a pattern such as 'in/*.parquet' in quotes. Workers
+        predict for the parts, and FILE is a folder, which gets a file for each part, of the same name and kind, with
+        its rows in order. Parts whose worker is lost are tried again; a part that cannot be predicted for is told in
+        the end, with the others done, and the status is 2. --resume goes on after a stop with the parts that are not
+        done. The workers need the same folders, and the same plugins installed.
+
         \b
         Examples:
           modnet predict penguins.modnet new.csv
           modnet predict penguins.modnet new.csv --keep id --faults skip -o out.csv
           tail -f visits.csv | modnet predict visits.modnet - --chunk 1 --json
           modnet predict digits.modnet images.npz -o digits.csv
+          modnet predict visits.modnet visits/ -o scored/ --scheduler local:8
+
+        \b
+        JSON, with --scheduler:
+          {"model", "data", "output", "parts", "done", "done_before", "rows",
+           "bad_rows", "retries", "seconds", "rows_per_second", "stopped",
+           "failed": [{"part", "error"}]}
         """,
         _argument("model"),
         _argument("data"),
@@ -247,6 +260,8 @@ _ROWS = (
             show_default=True,
             help="A row that cannot be predicted for: an error, left out, or written without a prediction.",
         ),
+        SCHEDULER,
+        _option("--resume", is_flag=True, help="With --scheduler: go on with the parts that are not done."),
         _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
         *READING,
         PLUGIN,
@@ -335,89 +350,7 @@ _ROWS = (
         JSON,
     ),
     *FILES,
-    Command(
-        "plugins",
-        "List what installed plugins offer, and what is broken.",
-        """
-        List the components, kernels and hooks of installed plugins. Each of them is imported, to see whether that
-        works.
-
-        With --times the first of a package pays for what they share.
-
-        \b
-        Example:
-          modnet plugins --all
-
-        \b
-        JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
-        """,
-        _option("--all", "everything", is_flag=True, help="The built-in components too."),
-        _option("--errors", is_flag=True, help="Only what is broken, with the traceback of each."),
-        _option("--times", is_flag=True, help="How long each took to import, the slowest first."),
-        JSON,
-    ),
-    Command(
-        "new-plugin",
-        "Write a plugin to start from.",
-        """
-        Write a distribution with a layer, an activation and a loss, or with the kinds that are asked for, their tests,
-        a spec to train, a README, a licence and a CI file.
-
-        It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be
-        there yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE
-        and `license` in pyproject.toml.
-
-        \b
-        Example:
-          modnet new-plugin wave
-          modnet new-plugin wave --kind optimizer --kind command
-        """,
-        _argument("name"),
-        _option(
-            "--kind",
-            "kinds",
-            multiple=True,
-            type=click.Choice(PLUGIN_KINDS),
-            help="What it offers; can be given several times. By default layer, activation and loss.",
-        ),
-        _option(
-            "--core",
-            metavar="REQUIREMENT",
-            help="What its CI file gives to pip for modnet-core, where no index has it: 'modnet-core[cli] @ git+URL'. "
-            "By default the repository from which pip has installed it here, or modnet-core[cli].",
-        ),
-        _option(
-            "--directory",
-            default=".",
-            metavar="DIR",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Where the plugin's folder is made; by default the current folder.",
-        ),
-    ),
-    Command(
-        "check-plugin",
-        "Prove that a plugin's components keep their contract.",
-        """
-        Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes,
-        dtypes, batches of any size, threads, model files and more. Kernels against the numpy code that they stand for.
-        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to fix it.
-
-        Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed.
-        It is "not applicable" where it says nothing about such a component, and "not examined" for want of a library,
-        or because a rule that it builds upon has failed. The exit status is 1 where a rule is broken.
-
-        \b
-        Example:
-          modnet check-plugin modnet-wave
-
-        \b
-        JSON: [{"kind", "type", "label",
-                "rules": [{"rule", "status", "text", "remedy"}]}]
-        """,
-        _argument("distribution"),
-        _option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in."),
-        JSON,
-    ),
+    *AUTHORS,
     Command(
         "schema",
         "Print the JSON Schema of a spec, for completion in an editor.",
