@@ -18,7 +18,7 @@ from modnet.errors import ModelFileError
 from modnet.model import container
 from modnet.model.atomic import replace_file, write_pieces
 from modnet.model.container import Fault, Hashed
-from modnet.model.source import name_of
+from modnet.model.source import is_path, name_of
 from modnet.model.url import is_url, url_file
 
 Place = str | os.PathLike[str] | BinaryIO
@@ -93,7 +93,7 @@ def write(
     try:
         plan = _planned(groups)
         packed = _Header(header, plan)
-        if isinstance(place, str | os.PathLike) and not is_url(place):
+        if is_path(place) and not is_url(place):
             # Zeros first: the header has the digests of the arrays, which are known only when these have been written.
             placeholder = bytes(len(packed.beginning()))
             replace_file(place, plan.pieces(placeholder), durable=durable, beginning=packed.beginning)
@@ -104,7 +104,7 @@ def write(
     return Written(packed.identity, tuple(Hashed(*(row[key] for key in Hashed._fields)) for row in plan.segments))
 
 
-def _send(place: str | BinaryIO, plan: _Plan, packed: _Header) -> None:
+def _send(place: Any, plan: _Plan, packed: _Header) -> None:
     """Writes from front to end, once the digests of the arrays are known."""
     deque(plan.pieces(bytes(len(packed.beginning()))), maxlen=0)
     beginning = packed.beginning()

@@ -67,6 +67,18 @@ class TestWithFsspec:
         with fsspec.open("memory://open.modnet", "rb") as file:
             assert modnet.load(file).id == network.id
 
+    def test_an_open_file_that_says_it_is_a_path(self, network, tmp_path):
+        import fsspec
+
+        system = fsspec.filesystem("file")
+        with system.open(tmp_path / "n.modnet", "wb", autocommit=False) as file:  # it gets its name by `commit`
+            file.write(b"before")
+            modnet.save(network, file)
+        file.commit()
+        with system.open(tmp_path / "n.modnet", "rb") as file:
+            file.seek(6)
+            assert modnet.load(file).id == network.id
+
     def test_faults_name_the_url(self, network):
         import fsspec
 
