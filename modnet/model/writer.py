@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from io import BytesIO
 from typing import Any, BinaryIO, NamedTuple
 
 import msgpack
@@ -108,17 +107,16 @@ def _send(place: Any, plan: _Plan, packed: _Header) -> None:
     """Writes from front to end, once the digests of the arrays are known."""
     deque(plan.pieces(bytes(len(packed.beginning()))), maxlen=0)
     beginning = packed.beginning()
-    if isinstance(place, str):
-        content = BytesIO()
-        content.writelines(plan.pieces(beginning))
-        _put(place, content.getbuffer())
-    else:
+    content = b"".join(plan.pieces(beginning)) if isinstance(place, str) else b""
+    if not isinstance(place, str):
         write_pieces(place, plan.pieces(beginning))
     if packed.beginning() != beginning:
-        raise Fault("what was written is of no use: the arrays have been changed meanwhile")
+        raise Fault("the arrays have been changed while they were written; an open file now has what cannot be loaded")
+    if content:
+        _put(place, content)
 
 
-def _put(url: str, content: memoryview) -> None:
+def _put(url: str, content: bytes) -> None:
     """Writes the file at a URL: in one request, so that it is whole or not there; one of this machine as any other.
 
     Raises:
@@ -131,7 +129,7 @@ def _put(url: str, content: memoryview) -> None:
     if "file" in place.fs.protocol:
         replace_file(place.path, [content], durable=True)
     else:
-        place.fs.pipe_file(place.path, bytes(content))
+        place.fs.pipe_file(place.path, content)
 
 
 def _planned(groups: Sequence[Group | StreamedGroup]) -> _Plan:

@@ -377,5 +377,5 @@ def test_arrays_that_change_while_they_are_written_are_noticed(network):
             network.parameters.flat[0] += 1
             return super().write(piece)
 
-    with pytest.raises(modnet.ModelFileError, match="the arrays have been changed meanwhile"):
+    with pytest.raises(modnet.ModelFileError, match="the arrays have been changed while"):
         modnet.save(network, Meddling())
