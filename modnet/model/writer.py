@@ -18,7 +18,7 @@ from modnet.model import container
 from modnet.model.atomic import replace_file, write_pieces
 from modnet.model.container import Fault, Hashed
 from modnet.model.source import is_path, name_of
-from modnet.model.url import is_url, url_file
+from modnet.model.url import is_url, place_of
 
 Place = str | os.PathLike[str] | BinaryIO
 """Where a model file is written: a path or URL, or a binary file that is open."""
@@ -125,11 +125,11 @@ def _put(url: str, content: bytes) -> None:
     """
     if "::" in url:
         raise ModelFileError(url, "a URL with :: in it can only be read; write the file, and put it there")
-    place = url_file(url, "wb")
-    if "file" in place.fs.protocol:
-        replace_file(place.path, [content], durable=True)
+    system, path = place_of(url)
+    if "file" in system.protocol:
+        replace_file(path, [content], durable=True)
     else:
-        place.fs.pipe_file(place.path, content)
+        system.pipe_file(path, content)
 
 
 def _planned(groups: Sequence[Group | StreamedGroup]) -> _Plan:
