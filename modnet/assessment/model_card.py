@@ -26,6 +26,9 @@ from modnet.model.reader import HeaderOnly, opened, structure
 from modnet.plugins.builtin import CORE
 from modnet.words import counted, listed, printable, readable_bytes, shape_text
 
+BEGINNING = '---\nlibrary_name: "modnet"\n'
+"""What every card begins with."""
+
 OF_THE_AUTHOR = ("license", "datasets", "description", "author")
 """The keys of the metadata that have places of their own in a card."""
 

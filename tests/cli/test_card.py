@@ -69,6 +69,13 @@ def test_what_it_says(run, model):
 def test_it_is_written_to_a_file(run, model):
     run("card", model, "-o", "README.md")
     assert Path("README.md").read_text(encoding="utf-8") == run("card", model).stdout
+    run("card", model, "-o", "README.md")
+    Path("README.md").write_text("# My project")
+    assert (
+        "this is not a model card of modnet, and is not overwritten"
+        in run("card", model, "-o", "README.md", status=2).output
+    )
+    assert Path("README.md").read_text() == "# My project"
     assert "this is the model" in run("card", model, "-o", model, status=2).output
     assert "there is no folder" in run("card", model, "-o", "nowhere/README.md", status=2).output
 
