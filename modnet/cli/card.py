@@ -6,7 +6,7 @@ import os
 
 from modnet.assessment.model_card import BEGINNING, model_card
 from modnet.cli.output import echo
-from modnet.cli.predict import check_not_input
+from modnet.cli.prediction import check_not_input
 from modnet.errors import ModnetError
 from modnet.model.atomic import replace_file
 
