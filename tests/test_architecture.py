@@ -68,7 +68,7 @@ INSIDE = {
         "modnet.model.engines": "few networks are computed by another engine",
         "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
-    "modnet.model.url": {"fsspec": "an optional library"},
+    "modnet.model.url": {"fsspec.core": "an optional library"},
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.engine.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {

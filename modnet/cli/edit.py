@@ -17,7 +17,7 @@ from modnet.model.edit import DType, edit
 from modnet.model.formats import is_own
 from modnet.model.header import Header
 from modnet.model.load import load
-from modnet.model.reader import read_header
+from modnet.model.reader import opened, read_header
 from modnet.model.save import save
 from modnet.words import readable_bytes
 
@@ -52,7 +52,8 @@ def run(
         check_output(path)
     if not is_own(path):
         raise click.UsageError(f"{output}: edit writes model files (.modnet); modnet convert writes other formats")
-    before = Path(model).stat().st_size
+    with opened(model) as file:
+        before = file.size
     if fold:
         write_folded(model, path)
         echo(f"{output}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")

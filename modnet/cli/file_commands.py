@@ -65,7 +65,7 @@ FILES = (
         It says what the model predicts from which columns, with their ranges and categories, how it was trained, its
         figures, where it comes from, what lies outside of what it knows, and how to load it. `license`, `datasets`
         (separated by commas), `description` and `author` are taken from the metadata. No plugin is imported, no network
-        is built.
+        is built. An earlier card is replaced; any other file is not.
 
         \b
         Examples:

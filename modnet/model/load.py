@@ -29,7 +29,7 @@ from modnet.model.figures import unpacked
 from modnet.model.header import CARD_KEYS, Header, naming_newer_release
 from modnet.model.identity import Identity, require_id
 from modnet.model.reader import HeaderOnly, mapped_group, opened, read_group, structure
-from modnet.model.source import File
+from modnet.model.source import File, is_path
 from modnet.model.stored import StoredComponentReader, UnreadTraining, most_nodes, read_spec
 from modnet.model.url import is_url
 from modnet.plugins.registry import Registry, default_registry
@@ -117,7 +117,7 @@ def _of_any_format(source: Source, wanted: _Wanted, registry: Registry) -> Netwo
         with opened(source) as file:
             network, reader = _loaded(file, registry, wanted)
     except NotAModelFile:
-        if not isinstance(source, str | PathLike) or is_url(source):
+        if not is_path(source) or is_url(source):
             raise  # plugins read files
         from pathlib import Path  # not at the top: a process that only predicts saves it and the 5 modules it imports
 
