@@ -77,9 +77,13 @@ function collectMissing(node, place, needs, missing) {
   const what = missingOf(bareName(table.type), needs);
   if (what) missing.set(what, [...(missing.get(what) ?? []), place]);
   for (const option of WITHIN) {
-    const value = table[option];
-    if (Array.isArray(value)) value.forEach((inner, number) => collectMissing(inner, `${place}.${option}[${number}]`, needs, missing));
-    else if (value !== undefined && value !== null) collectMissing(value, `${place}.${option}`, needs, missing);
+    const value = table[option] ?? [];
+    const inner = Array.isArray(value) ? value : [value];
+    inner.forEach((one, number) => {
+      // Of a layer that is not here nobody knows whether this is a list of nodes.
+      if (what && typeof one?.type !== "string") return;
+      collectMissing(one, `${place}.${option}${inner === value ? `[${number}]` : ""}`, needs, missing);
+    });
   }
 }
 
