@@ -32,7 +32,7 @@ const utf8 = new TextEncoder();
 
 /**
  * An array of a file.
- * @typedef {{ data: Float32Array | Float64Array, shape: number[] }} FileArray
+ * @typedef {{ data: Float32Array | Float64Array, shape: number[], dtype: string }} FileArray
  *
  * @typedef {object} Segment
  * @property {string} group
@@ -178,6 +178,7 @@ function addViews(rows, segments, start) {
     if (!Array.isArray(row) || row.length !== 4) throw new ModelFileError(`${where}: expected a list of name, segment, offset and shape`);
     const [name, segment, offset, shape] = row;
     checkName(name, where);
+    if (!Number.isSafeInteger(segment)) throw new ModelFileError(`${where}: expected the number of a segment, found ${show(segment)}`);
     while (home < segments.length && home < segment) at = leave(segments, home++);
     if (segment !== home || home >= segments.length) throw new ModelFileError(`${where}: out of order, or in a segment that does not exist`);
     if (offset !== at - start) throw new ModelFileError(`${where}: ${show(name)} starts at ${show(offset)}, expected ${at - start}`);
@@ -258,7 +259,7 @@ function addArrays(bytes, segment, arrays) {
     const count = shape.reduce((product, axis) => product * axis, 1);
     const length = count * SIZES[segment.dtype];
     const content = bytes.slice(offset, offset + length); // a copy, which starts where any element may
-    arrays.set(`${segment.group} ${name}`, { data: numbers(content, segment.dtype), shape });
+    arrays.set(`${segment.group} ${name}`, { data: numbers(content, segment.dtype), shape, dtype: segment.dtype });
   }
 }
 
