@@ -71,9 +71,9 @@ def check_options(path: Path, options: Options, registry: Registry) -> None:
     known = {} if is_own(path) else formats(registry).get(path.suffix.lower(), {})
     for name in options:
         if name not in known:
-            what = f"{show(name)} is no option of {path.suffix or 'model'} files{did_you_mean(name, known)}"
+            what = f"{show(name)} is no option of {path.suffix or 'model'} files"
             there = ", ".join(f"{option} ({takes})" for option, takes in known.items())
-            raise ModelFileError(path, f"{what}; there is {there}" if there else f"{what}, which have none")
+            raise ModelFileError(path, f"{what}, which have {there or 'none'}{did_you_mean(name, known)}")
 
 
 def _undeclared(registry: Registry) -> bool:

@@ -47,7 +47,7 @@ def test_a_model_file_is_copied(run, model):
         (["m.arays"], 'nothing that is installed writes .arays files; did you mean ".arrays"? a model file ends in'),
         (
             ["m.arrays", "--option", "bit=16"],
-            '"bit" is no option of .arrays files; did you mean "bits"?; there is bits',
+            '"bit" is no option of .arrays files, which have bits',
         ),
         (["m.modnet", "--option", "bits=16"], '"bits" is no option of .modnet files, which have none'),
         (["m.arrays", "--option", "bits"], "--option bits: expected NAME=VALUE, such as opset=18"),

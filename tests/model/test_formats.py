@@ -78,7 +78,7 @@ def test_options_reach_the_exporter(tmp_path):
     modnet.save(NETWORK, tmp_path / "m.wave", registry=registry)
     assert seen == [(NETWORK, tmp_path / "m.wave", {"rate": 3}), (NETWORK, tmp_path / "m.wave", {})]
     with pytest.raises(
-        ModelFileError, match=r'"rat" is no option of .wave files; did you mean "rate"\?; there is rate'
+        ModelFileError, match=r'"rat" is no option of .wave files, which have rate \(a number\); did you mean "rate"\?'
     ):
         modnet.save(NETWORK, tmp_path / "m.wave", options={"rat": 3}, registry=registry)
     with pytest.raises(ModelFileError, match=r'"rate" is no option of .modnet files, which have none'):

@@ -5,6 +5,5 @@ from modnet_recurrent.gru import GRU
 from modnet_recurrent.lstm import LSTM
 from modnet_recurrent.masking import Masking
 from modnet_recurrent.rnn import RNN
-from modnet_recurrent.weights import from_torch
 
-__all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Masking", "from_torch"]
+__all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Masking"]

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from modnet_recurrent import GRU, LSTM, RNN, from_torch
+from modnet_recurrent import GRU, LSTM, RNN
+from torch_weights import from_torch
 
 import modnet
 from modnet.engine.passes import Pass
@@ -242,14 +243,3 @@ def test_two_layers_under_a_prefix():
     x = sequences((2, 5, 3, 4), np.float64)
     expected, _ = theirs["encoder"](torch.from_numpy(x))
     np.testing.assert_allclose(ours.predict(x), expected.detach(), rtol=1e-12, atol=1e-14)
-
-
-def test_weights_that_are_not_there_are_named():
-    state = torch.nn.LSTM(3, 4).state_dict()
-    with pytest.raises(modnet.DataError, match="there is no weight_ih_l1; did you mean"):
-        from_torch(state, number=1)
-
-
-def test_a_projection_is_refused():
-    with pytest.raises(modnet.DataError, match="projection"):
-        from_torch(torch.nn.LSTM(3, 4, proj_size=2).state_dict())

@@ -5,7 +5,6 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import modnet
 
@@ -47,12 +46,3 @@ def test_a_stream_keeps_the_states():
     names = {"network": network, "steps": np.split(x, 5, axis=1), "print": printed.append}
     exec(PYTHON[0], names)
     np.testing.assert_allclose(np.concatenate(printed, axis=1), network.predict(x), rtol=1e-5, atol=1e-6)
-
-
-def test_weights_of_torch_are_loaded():
-    torch = pytest.importorskip("torch", reason="torch (extra `parity`) is not installed")
-    network = modnet.build({"network": {"input": ["variable", 3], "layers": [{"type": "lstm", "hidden_size": 4}]}})
-    module = torch.nn.LSTM(3, 4, batch_first=True)
-    exec(PYTHON[1], {"network": network, "module": module})
-    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
-    np.testing.assert_allclose(network.predict(x), module(torch.from_numpy(x))[0].detach(), rtol=1e-5, atol=1e-6)
