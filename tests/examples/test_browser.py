@@ -124,7 +124,8 @@ def test_small_ones_in_a_corner_and_by_a_finger(opened):
     assert not page.complaints()
 
 
-def test_a_model_that_is_damaged_is_told_on_the_page(opened, tmp_path):
+@pytest.mark.parametrize("problem", ["an array is damaged", "could not be fetched: 404"])
+def test_a_model_that_is_damaged_or_missing_is_told_on_the_page(opened, tmp_path, problem):
     folder = tmp_path / "site"
     for part in (PAGE, "plugins/modnet-reader-js/src"):
         shutil.copytree(REPOSITORY / part, folder / part)
@@ -132,8 +133,7 @@ def test_a_model_that_is_damaged_is_told_on_the_page(opened, tmp_path):
     content = bytearray(model.read_bytes())
     content[-100] ^= 1
     model.write_bytes(content)
+    if "404" in problem:
+        model.unlink()
     page = opened(folder)
-    assert "an array is damaged" in page.evaluate("document.getElementById('problem').textContent")
-    model.unlink()
-    page.open(page.evaluate("location.href"), READY)
-    assert "could not be fetched: 404" in page.evaluate("document.getElementById('problem').textContent")
+    assert problem in page.evaluate("document.getElementById('problem').textContent")
