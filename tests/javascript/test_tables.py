@@ -292,7 +292,8 @@ def test_embeddings_of_categories_beside_numbers(reader, columns, tmp_path):
         {"type": "flatten", "name": "vectors"},
         {"type": "standardize", "inputs": ["numbers"], "name": "scaled"},
         {"type": "concatenate", "inputs": ["vectors", "scaled"]},
-        *(linear(3), "softmax"),
+        {"type": "linear", "out_features": 3},
+        "softmax",
     ]
     coded = {"encoding": "embedding", "unknown": "code", "missing": "code"}
     data = {
@@ -306,7 +307,6 @@ def test_embeddings_of_categories_beside_numbers(reader, columns, tmp_path):
     network = modnet.train(made, {name: columns[name] for name in names}).network
     path = tmp_path / "model.modnet"
     modnet.save(network, path)
-    rows = rows_of(
-        {name: columns[name] for name in names[:3]}, town=["Ulm", "Rome", None, "köln"], zip=[11, "99", "00000", ""]
-    )
+    inputs = {name: columns[name] for name in names[:3]}
+    rows = rows_of(inputs, town=["Ulm", "Rome", None, "köln"], zip=["00011", "99", "00000", ""])
     check_same(reader, network, path, rows)
