@@ -96,7 +96,7 @@ def test_drawn_digits_are_read(opened, tmp_path):
     page = opened(REPOSITORY)
     pad = Pad(page)
     assert pad.answer()["digit"] == ""
-    for drawn in STROKES:
+    for drawn in STROKES[::2]:
         pad.clear()
         pad.draw(drawn["strokes"])
         answer = pad.answer()
@@ -116,7 +116,7 @@ def test_small_ones_in_a_corner_and_by_a_finger(opened):
     page = opened(REPOSITORY)
     page.send("Emulation.setTouchEmulationEnabled", enabled=True)
     pad = Pad(page)
-    for drawn in STROKES[1:9:2]:
+    for drawn in STROKES[1::4]:
         for draw in (pad.draw, pad.draw_by_finger):
             pad.clear()
             draw(smaller(drawn["strokes"]))

@@ -5,7 +5,7 @@ import { addProduct, fillRows } from "../product.js";
 import { Tensor, sizeOf, zerosLike } from "../tensor.js";
 import { globalPool, part } from "./shapes.js";
 import { expect, withBias } from "./types.js";
-import { asThree, countsOf, filled, imageShape, maskOfWindows, movedToOwnStart, windowsOf } from "./windows.js";
+import { MANY, asThree, countsOf, filled, imageShape, maskOfWindows, movedToOwnStart, windowsOf } from "./windows.js";
 
 /** @typedef {import("./types.js").LayerType} LayerType */
 /** @typedef {import("./types.js").Options} Options */
@@ -277,7 +277,7 @@ const transposed = {
   shape(options, shape) {
     const { sizes, channels } = imageShape(shape, 2);
     expect(channels % options.groups === 0, `channels that groups = ${options.groups} divides`);
-    const found = spreadWindows(sizes.map((size) => size ?? 1 << 20), options);
+    const found = spreadWindows(sizes.map((size) => size ?? MANY), options);
     return [...sizes.map((size, axis) => (size === null ? null : found[axis].size)), options.out_channels];
   },
   parameters(options, shape) {
