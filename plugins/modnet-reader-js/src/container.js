@@ -32,7 +32,7 @@ const utf8 = new TextEncoder();
 
 /**
  * An array of a file.
- * @typedef {{ data: Float32Array | Float64Array, shape: number[] }} FileArray
+ * @typedef {{ data: Float32Array | Float64Array, shape: number[], dtype: string }} FileArray
  *
  * @typedef {object} Segment
  * @property {string} group
@@ -162,7 +162,7 @@ function checkName(name, where) {
 }
 
 /**
- * Gives each segment its views, which have to fill it, in order.
+ * Gives each segment its views, which have to fill it; the rows are in the order of the segments.
  * @param {any} rows
  * @param {Segment[]} segments
  * @param {number} start
@@ -171,35 +171,38 @@ function addViews(rows, segments, start) {
   if (!Array.isArray(rows)) throw new ModelFileError("views: expected a list");
   /** @type {Set<string>} */
   const taken = new Set();
-  let home = 0;
-  let at = segments[0]?.offset ?? start;
-  rows.forEach((row, number) => {
-    const where = `views[${number}]`;
-    if (!Array.isArray(row) || row.length !== 4) throw new ModelFileError(`${where}: expected a list of name, segment, offset and shape`);
-    const [name, segment, offset, shape] = row;
-    checkName(name, where);
-    while (home < segments.length && home < segment) at = leave(segments, home++);
-    if (segment !== home || home >= segments.length) throw new ModelFileError(`${where}: out of order, or in a segment that does not exist`);
-    if (offset !== at - start) throw new ModelFileError(`${where}: ${show(name)} starts at ${show(offset)}, expected ${at - start}`);
-    const { group, dtype, length, offset: first, views } = segments[home];
-    at += arrayLength(shape, SIZES[dtype], where);
-    if (at > first + length) throw new ModelFileError(`${where}: ${show(name)} ends outside its segment`);
-    if (taken.has(`${group}\0${name}`)) throw new ModelFileError(`${where}: ${show(name)} occurs twice in its group`);
-    taken.add(`${group}\0${name}`);
-    views.push({ name, offset: start + offset, shape });
+  let count = 0;
+  segments.forEach((segment, number) => {
+    let at = segment.offset;
+    for (; count < rows.length && rows[count]?.[1] === number; count++) {
+      at = addView(rows[count], segment, at, start, taken, `views[${count}]`);
+    }
+    const left = segment.offset + segment.length - at;
+    if (left) throw new ModelFileError(`views[${count}]: the views before it leave ${left} bytes of segments[${number}] unused`);
   });
-  while (home < segments.length) at = leave(segments, home++);
+  if (count < rows.length) throw new ModelFileError(`views[${count}]: no view, out of order, or in a segment that does not exist`);
+}
 
-  /**
-   * The start of the next segment, when this one is full.
-   * @param {Segment[]} all
-   * @param {number} number
-   */
-  function leave(all, number) {
-    const { offset, length } = all[number];
-    if (at !== offset + length) throw new ModelFileError(`segments[${number}]: its views leave ${offset + length - at} bytes unused`);
-    return all[number + 1]?.offset ?? at;
-  }
+/**
+ * Gives a segment a view, and gives where it ends.
+ * @param {any} row
+ * @param {Segment} segment
+ * @param {number} at where it has to begin
+ * @param {number} start
+ * @param {Set<string>} taken names, with their groups
+ * @param {string} where
+ */
+function addView(row, { group, dtype, length, offset: first, views }, at, start, taken, where) {
+  if (!Array.isArray(row) || row.length !== 4) throw new ModelFileError(`${where}: expected a list of name, segment, offset and shape`);
+  const [name, , offset, shape] = row;
+  checkName(name, where);
+  if (offset !== at - start) throw new ModelFileError(`${where}: ${show(name)} starts at ${show(offset)}, expected ${at - start}`);
+  const end = at + arrayLength(shape, SIZES[dtype], where);
+  if (end > first + length) throw new ModelFileError(`${where}: ${show(name)} ends outside its segment`);
+  if (taken.has(`${group}\0${name}`)) throw new ModelFileError(`${where}: ${show(name)} occurs twice in its group`);
+  taken.add(`${group}\0${name}`);
+  views.push({ name, offset: at, shape });
+  return end;
 }
 
 /**
@@ -258,7 +261,7 @@ function addArrays(bytes, segment, arrays) {
     const count = shape.reduce((product, axis) => product * axis, 1);
     const length = count * SIZES[segment.dtype];
     const content = bytes.slice(offset, offset + length); // a copy, which starts where any element may
-    arrays.set(`${segment.group} ${name}`, { data: numbers(content, segment.dtype), shape });
+    arrays.set(`${segment.group} ${name}`, { data: numbers(content, segment.dtype), shape, dtype: segment.dtype });
   }
 }
 

@@ -19,6 +19,9 @@ const BYTES_FOR_A_NODE = 256;
 /** The options that any node may have; the last of them only training needs. */
 const OF_NODE = ["type", "name", "inputs", "activation", "shares", "trainable", "l1", "l2", "learning_rate", "weight_decay"];
 
+/** What names of nodes and inputs are made of. */
+const NAME = /^[A-Za-z0-9_-]+$/;
+
 /**
  * @typedef {object} Node
  * @property {string} name
@@ -150,6 +153,7 @@ function inputShapes(input) {
   const named = Array.isArray(input) ? [["input", input]] : Object.entries(input ?? {});
   check(named.length > 0, "network.input: expected a shape, or a map of shapes");
   return new Map(named.map(([name, shape]) => {
+    check(NAME.test(name), `network.input: a name consists of letters, digits, _ and -; found ${show(name)}`);
     check(Array.isArray(shape), `network.input: expected a shape, found ${show(shape)}`);
     return [name, shape.map((/** @type {any} */ axis) => {
       if (axis === "variable" || axis === null) return null;
@@ -222,10 +226,12 @@ class Builder {
       if (this.nodes.length + this.pending > this.most) throw new ModelFileError(`there are more nodes than the limit of ${this.most}`);
       this.pending--;
       const name = table.name ?? automaticName(standsFor(table), counts, chosen);
+      check(typeof name === "string" && NAME.test(name), `a name consists of letters, digits, _ and -; found ${show(name)}`);
       const names = [name];
       previous = this.add(table, scope, name, this.sources(table, scope, previous));
       if (table.activation) {
         const activation = typeof table.activation === "string" ? { type: table.activation } : table.activation;
+        check(typeOf(bareName(activation.type))?.kind === "activation", `${name}: ${show(activation.type)} is no activation`);
         names.push(automaticName(bareName(activation.type), counts, chosen));
         previous = this.add(activation, scope, names[1], [previous]);
         setDefault(scope.names, names[1], previous);
@@ -276,6 +282,7 @@ class Builder {
       slot = this.append(name, type, options, inputs);
     }
     this.spans.set(name, [first, this.nodes.length]);
+    check(typeof (table.shares ?? "") === "string", `${name}: shares: expected a name, found ${show(table.shares)}`);
     if (table.shares) this.share(scope.prefix + table.shares, name, first);
     return slot;
   }
@@ -411,6 +418,7 @@ function markLast(graph) {
  */
 function bind(graph, arrays, Floats) {
   const left = new Set(arrays.keys());
+  const dtype = Floats === Float64Array ? "float64" : "float32";
   const apart = graph.shapes.map(() => false);
   graph.nodes.forEach((node, number) => {
     const slot = graph.inputs.size + number;
@@ -430,6 +438,7 @@ function bind(graph, arrays, Floats) {
         const expected = members ? [members, ...shape] : shape;
         check(array?.shape.join() === expected.join() && array !== undefined,
           `the network asks for the array ${node.owner.name}.${name} of shape ${shapeText(expected)}, and the file has ${array ? shapeText(array.shape) : "none"}`);
+        check(array?.dtype === "float16" || array?.dtype === dtype, `the array ${node.owner.name}.${name} is ${array?.dtype}, and the network ${dtype}`);
         left.delete(key);
         found[name] = inFloats(/** @type {any} */ (array).data, Floats);
       }

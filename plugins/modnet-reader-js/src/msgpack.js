@@ -5,8 +5,8 @@
 
 import { ModelFileError } from "./errors.js";
 
-export const DEPTH_LIMIT = 64;
-export const VALUE_LIMIT = 500_000;
+const DEPTH_LIMIT = 64;
+const VALUE_LIMIT = 500_000;
 
 const texts = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

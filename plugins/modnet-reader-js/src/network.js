@@ -55,6 +55,7 @@ export class Network {
     this.floats = dtype === "float64" ? Float64Array : Float32Array;
     this.graph = new Graph(spec, arrays, length, this.floats);
     this.schema = header.schema ? new Schema(header.schema) : null;
+    this.schema?.check(this.graph.inputs, new Map([...this.graph.outputs].map(([name, slot]) => [name, this.graph.shapes[slot]])));
   }
 
   /** Input name -> the shape of a sample; null for an axis that varies. */

@@ -56,8 +56,13 @@ export function sizeOf(shape) {
  */
 export function zerosLike(like, shape) {
   const size = sizeOf(shape);
-  if (size > MOST) throw new ShapeError(`a layer would give ${size.toLocaleString("en-US")} numbers, more than an array can have`);
-  return new Tensor(new like.data.constructor(size), shape);
+  const tooMuch = `a layer would give ${size.toLocaleString("en-US")} numbers, more than an array can have`;
+  if (size > MOST) throw new ShapeError(tooMuch);
+  try {
+    return new Tensor(new like.data.constructor(size), shape);
+  } catch (error) {
+    throw error instanceof RangeError ? new ShapeError(`${tooMuch} here: ${error.message}`) : error;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ModelFileError, NotSupported, load } from "../src/index.js";
+import { ModelFileError, NotSupported, ShapeError, load } from "../src/index.js";
 import { expected, fileOf, model } from "./files.js";
 
 /** The error of a damaged file, which is never one of the language. */
@@ -126,6 +126,33 @@ test("a version of a component that came later, and one of another program", asy
   }
   const needs = [{ distribution: "my-conv", version: "1", components: [{ kind: "layer", type: "linear", version: 1 }] }];
   await assert.rejects(load(fileOf({ ...NETWORK, needs }, WEIGHT)), /linear of my-conv/);
+});
+
+test("a layer that is not here may have options of any kind", async () => {
+  const components = [{ kind: "layer", type: "blocks", version: 1 }, { kind: "activation", type: "warp", version: 1 }];
+  const needs = [...NETWORK.needs, { distribution: "my-layers", version: "1", components }];
+  const layers = [{ type: "blocks", layers: [128, 64], layer: "thick", activation: { type: "warp" } }, { type: "repeat", count: 2, layers: ["warp"] }];
+  const spec = { network: { ...NETWORK.spec.network, layers } };
+  await assert.rejects(load(fileOf({ ...NETWORK, needs, spec }, WEIGHT)), (error) => {
+    assert.deepEqual(error.missing, ["blocks of my-layers (network.layers[0])", "warp of my-layers (network.layers[0].activation, layers[1].layers[0])"]);
+    return true;
+  });
+});
+
+const CONV = [{ distribution: "modnet-conv", version: "1", components: ["upsample2d", "average_pool2d"].map((type) => ({ kind: "layer", type, version: 1 })) }];
+
+test("a network that asks for more memory than there is", async () => {
+  for (const scale_factor of [1e6, 1e9]) {
+    const spec = { network: { ...NETWORK.spec.network, input: [1, 1, 1], layers: [{ type: "upsample2d", scale_factor }] } };
+    const network = await load(fileOf({ needs: CONV, features: [], spec, views: [] }, []));
+    assert.throws(() => network.forward([[[[1]]]]), ShapeError);
+  }
+});
+
+test("windows that are much larger than the image take no time", async () => {
+  const layers = [{ type: "average_pool2d", pool_size: 1e9, padding: "same" }];
+  const network = await load(fileOf({ needs: CONV, features: [], spec: { network: { ...NETWORK.spec.network, input: [2, 2, 1], layers } }, views: [] }, []));
+  assert.deepEqual(network.forward([[[[1], [2]], [[3], [6]]]]).toArray(), [[[[3]]]]);
 });
 
 test("what a file may have that this reader does not know: a key, a group", async () => {

@@ -5,7 +5,7 @@ import { addProduct, fillRows } from "../product.js";
 import { Tensor, sizeOf, zerosLike } from "../tensor.js";
 import { globalPool, part } from "./shapes.js";
 import { expect, withBias } from "./types.js";
-import { asThree, countsOf, filled, imageShape, maskOfWindows, movedToOwnStart, windowsOf } from "./windows.js";
+import { MANY, asThree, countsOf, filled, imageShape, maskOfWindows, movedToOwnStart, windowsOf } from "./windows.js";
 
 /** @typedef {import("./types.js").LayerType} LayerType */
 /** @typedef {import("./types.js").Options} Options */
@@ -204,6 +204,16 @@ const depthwise = {
 };
 
 /**
+ * The places of a window that lie on the axis: a window may be any times as large as what it is moved over.
+ * @param {Window} window
+ * @param {number} place of the window
+ */
+function inside({ size, kernel, stride, dilation, before }, place) {
+  const start = before - place * stride;
+  return [Math.max(0, Math.ceil(start / dilation)), Math.min(kernel, Math.ceil((start + size) / dilation))];
+}
+
+/**
  * Calls for each element of an image in a window, with its place in the window.
  * @param {Window} down
  * @param {Window} across
@@ -212,12 +222,12 @@ const depthwise = {
  * @param {(row: number, column: number, tap: number) => void} call
  */
 function eachTap(down, across, p, q, call) {
-  for (let i = 0; i < down.kernel; i++) {
+  const [top, bottom] = inside(down, p);
+  const [left, right] = inside(across, q);
+  for (let i = top; i < bottom; i++) {
     const row = p * down.stride + i * down.dilation - down.before;
-    if (row < 0 || row >= down.size) continue;
-    for (let j = 0; j < across.kernel; j++) {
-      const column = q * across.stride + j * across.dilation - across.before;
-      if (column >= 0 && column < across.size) call(row, column, i * across.kernel + j);
+    for (let j = left; j < right; j++) {
+      call(row, q * across.stride + j * across.dilation - across.before, i * across.kernel + j);
     }
   }
 }
@@ -267,7 +277,7 @@ const transposed = {
   shape(options, shape) {
     const { sizes, channels } = imageShape(shape, 2);
     expect(channels % options.groups === 0, `channels that groups = ${options.groups} divides`);
-    const found = spreadWindows(sizes.map((size) => size ?? 1 << 20), options);
+    const found = spreadWindows(sizes.map((size) => size ?? MANY), options);
     return [...sizes.map((size, axis) => (size === null ? null : found[axis].size)), options.out_channels];
   },
   parameters(options, shape) {
@@ -372,9 +382,10 @@ const upsample = {
   },
   run: (options) => ([x]) => {
     const [batch, height, width, channels] = x.shape;
-    const rows = sourcesOf(height, options.scale_factor[0], options.mode);
-    const columns = sourcesOf(width, options.scale_factor[1], options.mode);
-    const y = zerosLike(x, [batch, rows.length, columns.length, channels]);
+    const [down, across] = options.scale_factor;
+    const y = zerosLike(x, [batch, height * down, width * across, channels]);
+    const rows = sourcesOf(height, down, options.mode);
+    const columns = sourcesOf(width, across, options.mode);
     let to = 0;
     for (let sample = 0; sample < batch; sample++) {
       for (const [top, bottom, below] of rows) {

@@ -295,6 +295,7 @@ export function meanOf(all) {
 
 /** What `per_member` stands for: its layer, once for each member. @type {(inner: LayerType, options: import("./types.js").Options, members: number, isShared: boolean) => LayerType} */
 export function forMembers(inner, options, members, isShared) {
+  expect(members <= 10_000, "10,000 members at most");
   /** @param {Shape[]} shapes */
   const ofOne = (shapes) => {
     if (isShared) return shapes;

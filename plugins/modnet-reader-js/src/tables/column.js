@@ -1,6 +1,5 @@
 /** How a column of a table becomes numbers (data/column_schema.py). */
 
-import { ModelFileError } from "../errors.js";
 import { counted, didYouMean, shorten, show } from "../words.js";
 import { WIDTHS, encodeDate, momentOfDate, parseDate } from "./dates.js";
 import { PLAIN, parseNumber } from "./numbers.js";
@@ -24,7 +23,6 @@ import { categoryKey, isCode, isNumber, strip, textOf } from "./values.js";
 /** What other spellings of a truth value mean, by their key. @type {Record<string, number>} */
 const TRUTHS = { false: 0, no: 0, f: 0, n: 0, 0: 0, off: 0, true: 1, yes: 1, t: 1, y: 1, 1: 1, on: 1 };
 
-const KINDS = ["number", "category", "boolean", "date", "text", "labels"];
 const MOST_SUGGESTIONS = 20;
 const FLOAT32 = 2 ** -23;
 
@@ -62,10 +60,6 @@ export class Column {
     /** @type {number[]} */
     this.quantiles = plain.quantiles ?? [];
     this.interval = plain.interval ?? null;
-    if (typeof this.name !== "string" || !KINDS.includes(this.kind)) throw new ModelFileError(`schema: unknown kind of column ${show(plain)}`);
-    if (this.hasCategories !== this.categories.length > 0) throw new ModelFileError(`schema: column ${this.name} has no categories, or should have none`);
-    const unknown = this.parts.filter((part) => !(part in WIDTHS));
-    if (unknown.length) throw new ModelFileError(`schema: column ${this.name} has the unknown part ${show(unknown[0])}`);
     /** @type {Map<string, number> | undefined} */
     this.keys = undefined;
     /** @type {Map<string, number> | undefined} */

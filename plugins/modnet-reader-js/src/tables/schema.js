@@ -4,6 +4,7 @@ import { DataError, ModelFileError, ShapeError } from "../errors.js";
 import { Tensor } from "../tensor.js";
 import { nearest, shapeText, shorten, show } from "../words.js";
 import { Column, generalText } from "./column.js";
+import { checkSchema } from "./checks.js";
 import { boundsOf, setsOf } from "./intervals.js";
 
 /** @typedef {import("./column.js").Fault} Fault */
@@ -14,12 +15,10 @@ const MISSING_VALUES = [""];
 export class Schema {
   /** @param {Record<string, any>} plain `schema` of a file */
   constructor(plain) {
+    checkSchema(plain);
     const missing = plain.missing_values ?? MISSING_VALUES;
     const read = (/** @type {any} */ group) =>
-      new Map(Object.entries(group ?? {}).map(([name, columns]) => {
-        if (!Array.isArray(columns) || !columns.length) throw new ModelFileError(`schema: ${show(name)} has no columns`);
-        return [name, columns.map((column) => new Column(column, missing))];
-      }));
+      new Map(Object.entries(group ?? {}).map(([name, columns]) => [name, columns.map((/** @type {any} */ column) => new Column(column, missing))]));
     /** Network input -> its columns. @type {Map<string, Column[]>} */
     this.inputs = read(plain.inputs);
     /** Network output -> its columns. @type {Map<string, Column[]>} */
@@ -27,6 +26,25 @@ export class Schema {
     /** The columns that a prediction needs, in order. */
     this.names = [...new Set([...this.inputs.values()].flat().map((column) => column.name))];
     this.targetNames = [...this.targets.values()].flat().map((column) => column.name);
+  }
+
+  /**
+   * Compares the columns with the shapes of the network's inputs and outputs.
+   * @param {Map<string, (number | null)[]>} inputs
+   * @param {Map<string, (number | null)[]>} outputs
+   */
+  check(inputs, outputs) {
+    for (const [name, columns] of this.inputs) {
+      const width = widthOf(columns);
+      const shape = inputs.get(name);
+      const fits = shape?.length === 1 && (shape[0] === null || shape[0] === width);
+      if (!fits) throw new ModelFileError(`schema: the columns of the input ${show(name)} give (${width},), and the network has ${shape ? shapeText(shape) : "no such input"}`);
+    }
+    for (const [name, columns] of this.targets) {
+      const shape = outputs.get(name);
+      if (!shape) throw new ModelFileError(`schema: the network has no output ${show(name)}`);
+      if (!fitsTarget(columns, shape)) throw new ModelFileError(`schema: the output ${show(name)} of shape ${shapeText(shape)} does not fit its target`);
+    }
   }
 
   /**
@@ -46,7 +64,7 @@ export class Schema {
     /** @type {Record<string, Tensor>} */
     const arrays = {};
     for (const [name, columns] of this.inputs) {
-      const width = columns.reduce((total, column) => total + column.width, 0);
+      const width = widthOf(columns);
       const data = new Float64Array(count * width);
       let start = 0;
       for (const column of columns) {
@@ -87,7 +105,7 @@ export class Schema {
         Object.assign(found, untargeted(name, output));
         continue;
       }
-      checkOutput(name, columns, output.shape.slice(1));
+      if (!fitsTarget(columns, output.shape.slice(1))) throw new ShapeError(`output ${show(name)}: an array of shape ${shapeText(output.shape)} does not fit its target`);
       if (columns[0].kind === "number") Object.assign(found, numbersOf(columns, output));
       else Object.assign(found, classesOf(columns[0], output, isSeveral));
     }
@@ -124,18 +142,21 @@ export function inOrder(faults) {
   return [...faults].sort((a, b) => (a.row ?? -1) - (b.row ?? -1));
 }
 
+/** How many numbers columns give together. @param {Column[]} columns */
+function widthOf(columns) {
+  return columns.reduce((total, column) => total + column.width, 0);
+}
+
 /**
- * @param {string} name
+ * Whether an output of this shape gives what the columns of its target have.
  * @param {Column[]} columns
- * @param {number[]} shape
+ * @param {(number | null)[]} shape
  */
-function checkOutput(name, columns, shape) {
+function fitsTarget(columns, shape) {
   const [column] = columns;
   const classes = column.categories.length;
   const width = column.quantiles.length || classes || columns.length;
-  const isOne = shape.length === 1 && shape[0] === 1 && classes === 2 && column.kind !== "labels";
-  if (isOne || (shape.length === 1 && shape[0] === width)) return;
-  throw new ShapeError(`output ${show(name)} gives samples of shape ${shapeText(shape)}, but its target asks for (${width},)`);
+  return shape.length === 1 && (shape[0] === width || (shape[0] === 1 && classes === 2 && column.kind !== "labels"));
 }
 
 /** The numbers of a column of an output. @param {Tensor} output @param {number} place @returns {number[]} */
