@@ -112,7 +112,9 @@ def test_kserve(process, numbers):
         given.set_data_from_numpy(x, binary_data=False)
         request = kserve.InferRequest("arrays", [given])
         answer = await client.infer(process.address, request, model_name="arrays")
-        return answer.outputs[0].as_numpy(), await client.is_server_ready(process.address)
+        ready = await client.is_server_ready(process.address)
+        await client.close()
+        return answer.outputs[0].as_numpy(), ready
 
     found, ready = asyncio.run(ask())
     np.testing.assert_array_equal(found.reshape(2, 3), modnet.load(numbers).forward(x))
