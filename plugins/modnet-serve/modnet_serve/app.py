@@ -174,7 +174,7 @@ class Server:
 
     def _state(self, slot: Slot) -> dict[str, Any]:
         served = slot.served
-        found = {"name": served.name, "version": served.version, "state": "READY"}
+        found = {"name": served.name, "version": served.version, "id": served.id, "state": "READY"}
         return {**found, "reason": slot.failure} if slot.failure else found
 
     async def index(self, _: Request) -> Response:
