@@ -197,7 +197,9 @@ def test_a_body_that_comes_too_slowly_is_given_up(people):
     with Process(people, "--seconds", "0.5") as process:
         with socket.create_connection(("127.0.0.1", process.port), 10) as connection:
             connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
-            answer = connection.recv(4096)
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += connection.recv(4096)
         assert process.end() == 0
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert answer.endswith(b'{"error": "the body took longer than 0.5 seconds to arrive"}')
