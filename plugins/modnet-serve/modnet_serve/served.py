@@ -51,7 +51,7 @@ class Served(Record, eq=False):
     Attributes:
         name, version: by which it is asked for.
         path: the file that it was loaded from.
-        id: of that file.
+        id: of that file, `Network.id`; "" for one of another format.
         network: what predicts; any number of threads may use it.
         columns: those that a prediction needs; none for a model that was trained on arrays.
         inputs: one for each column of the table that it was trained on, or those of the network.
@@ -71,8 +71,7 @@ class Served(Record, eq=False):
     def of(cls, name: str, version: str, path: str, network: modnet.Network) -> Served:
         columns = _columns(network)
         inputs = tuple(Tensor(column.name, _datatype(column), (-1,)) for column in columns) or _arrays(network)
-        identity = getattr(network, "id", None) or ""
-        return cls(name, version, path, identity, network, columns, inputs, _outputs(network, bool(columns)))
+        return cls(name, version, path, network.id or "", network, columns, inputs, _outputs(network, bool(columns)))
 
     @property
     def metadata(self) -> dict[str, Any]:
