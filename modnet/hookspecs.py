@@ -20,6 +20,7 @@ from modnet.data.options import ReadOptions
 from modnet.data.table import Table
 from modnet.engine.delegation import Engine
 from modnet.engine.network import Network
+from modnet.kinds.callback import Callback
 
 if TYPE_CHECKING:
     import click
@@ -79,6 +80,14 @@ class Specifications:
         """
 
     @hookspec(firstresult=True)
+    def modnet_shared_training(self) -> Callback | None:
+        """The callback by which processes share a training (`Callback.processes`).
+
+        Asked for where a launcher, such as `mpirun`, has started `modnet train` in several processes, and no callback
+        of the spec does so.
+        """
+
+    @hookspec(firstresult=True)
     def modnet_import(self, path: Path) -> Network | None:
         """A network from a file of a further format, or None."""
 
@@ -119,6 +128,7 @@ RESULTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "modnet_formats": ("a dict from suffix to the options of its format", _are_formats),
     "modnet_export": ("True", lambda value: isinstance(value, bool)),
     "modnet_engine": ("a function of the inputs that gives the outputs", callable),
+    "modnet_shared_training": ("a modnet.Callback", lambda value: isinstance(value, Callback)),
     "modnet_import": ("a modnet.Network", lambda value: isinstance(value, Network)),
 }
 """Hook -> what it gives, in words, and whether something is that."""
