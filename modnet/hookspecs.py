@@ -21,6 +21,7 @@ from modnet.data.table import Table
 from modnet.engine.delegation import Engine
 from modnet.engine.network import Network
 from modnet.kinds.callback import Callback
+from modnet.plugins.schedulers import Scheduler
 
 if TYPE_CHECKING:
     import click
@@ -51,6 +52,14 @@ class Specifications:
     @hookspec(firstresult=True)
     def modnet_write_data(self, table: Table, path: Path) -> bool | None:
         """Writes a table in a further format, by the path's suffix; True when it did."""
+
+    @hookspec(firstresult=True)
+    def modnet_write_blocks(self, tables: Iterator[Table], path: Path) -> bool | None:
+        """Writes tables that follow each other, with the same columns, which need not fit into memory at once.
+
+        As `modnet_write_data`, which is asked for the formats that no plugin writes so. What does not know the format
+        takes nothing from the iterator.
+        """
 
     @hookspec(firstresult=True)
     def modnet_read_spec(self, path: Path) -> dict[str, Any] | None:
@@ -85,6 +94,13 @@ class Specifications:
 
         Asked for where a launcher, such as `mpirun`, has started `modnet train` in several processes, and no callback
         of the spec does so.
+        """
+
+    @hookspec(firstresult=True)
+    def modnet_scheduler(self, address: str) -> Scheduler | None:
+        """Workers for `modnet predict --scheduler ADDRESS` and `modnet search --scheduler ADDRESS`, or None.
+
+        `modnet.plugins.schedulers` says what they are given to do. Raises ModnetError where nothing answers there.
         """
 
     @hookspec(firstresult=True)
@@ -124,11 +140,16 @@ RESULTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "modnet_read_data": (DATA, _is_data),
     "modnet_read_url": (DATA, _is_data),
     "modnet_write_data": ("True", lambda value: isinstance(value, bool)),
+    "modnet_write_blocks": ("True", lambda value: isinstance(value, bool)),
     "modnet_read_spec": ("a dict with the tables of a spec", lambda value: isinstance(value, Mapping)),
     "modnet_formats": ("a dict from suffix to the options of its format", _are_formats),
     "modnet_export": ("True", lambda value: isinstance(value, bool)),
     "modnet_engine": ("a function of the inputs that gives the outputs", callable),
     "modnet_shared_training": ("a modnet.Callback", lambda value: isinstance(value, Callback)),
+    "modnet_scheduler": (
+        "what has the methods share, run and close of modnet.plugins.schedulers.Scheduler",
+        lambda value: isinstance(value, Scheduler),
+    ),
     "modnet_import": ("a modnet.Network", lambda value: isinstance(value, Network)),
 }
 """Hook -> what it gives, in words, and whether something is that."""

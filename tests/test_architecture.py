@@ -31,6 +31,7 @@ INSIDE = {
         "modnet.plugins.registry": "for the commands of plugins; `modnet --help` imports no component without any",
     },
     "modnet.cli.failures": {"modnet.plugins.faults": "for an unexpected error; a wrong call imports no component"},
+    "modnet.cli.predict": {"modnet.cli.predict_parts": "for tables in parts alone: it imports what trainings need"},
     "modnet.cli.summary": {"modnet.cli.job": "what data and training need: a fifth of the time for a model file"},
     "modnet.data.readers.arrays": {"zipfile": "for one kind of file"},
     "modnet.data.readers.sqlite": {"sqlite3": "for one kind of file; not part of every Python"},
@@ -66,6 +67,7 @@ INSIDE = {
         "modnet.model.engines": "few networks are computed by another engine",
         "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
+    "modnet.model.url": {"fsspec": "an optional library"},
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.engine.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {
@@ -92,12 +94,14 @@ OPTIONAL = {
     "markupsafe": ("modnet.assessment.report.page",),
     "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
     "optuna": ("modnet.assessment.search.study",),
+    "fsspec": ("modnet.model.url",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
+    "PyInstaller": ("modnet.freezing.hook-modnet",),
 }
 """Library -> the only modules that may import it, so that the others work without it."""
 
-LIBRARIES_AT_THE_TOP = ("modnet.cli.", "modnet.testing.items")
+LIBRARIES_AT_THE_TOP = ("modnet.cli.", "modnet.freezing.hook-modnet", "modnet.testing.items")
 """Modules that are imported where their library is there."""
 
 

@@ -67,6 +67,11 @@ def pairs(*names: str, metavar: str, help: str) -> Parameter:
 
 PLUGIN = pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
 SET = pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
+SCHEDULER = option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Let the workers of a plugin do it: local, local:2, or tcp://HOST:PORT of dask.",
+)
 READING = (
     option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
     option("--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."),

@@ -6,21 +6,18 @@ Nothing but click is imported here, and a command's body, `run` in the module of
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from modnet.cli.assess_commands import ASSESS
-from modnet.cli.command import JSON, PLUGIN, READING, SET, Command
+from modnet.cli.author_commands import AUTHORS
+from modnet.cli.command import JSON, PLUGIN, READING, SCHEDULER, SET, Command
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
 from modnet.cli.command import pairs as _pairs
+from modnet.cli.file_commands import FILES
 from modnet.cli.trust_commands import TRUST
 from modnet.cli.why_commands import WHY
-
-PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
-"""What `new-plugin` has templates for; the first three are written by default."""
 
 RATE = click.FloatRange(0.0, min_open=True)
 
@@ -101,6 +98,12 @@ _ROWS = (
         PLUGIN,
         SET,
         _option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
+        _pairs(
+            "--set-metadata",
+            "entries",
+            metavar="KEY=VALUE",
+            help="Keep an entry in the metadata of the model: --set-metadata commit=1f3a9c2.",
+        ),
         _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
         JSON,
     ),
@@ -145,6 +148,9 @@ _ROWS = (
         (best.search). Ctrl-C ends the search with what it has found, and the status is 130; --resume goes on, also
         after a kill: trials that were cut off are done again. With a greater --trials, a search that is over goes on.
 
+        With --scheduler, workers make the trials, who need the same folders, and the same plugins installed. A trial
+        whose worker is lost is done again; after three times it has failed.
+
         \b
         Example:
           modnet search penguins.toml -o best.toml --trials 50 --plot search.png
@@ -179,6 +185,7 @@ _ROWS = (
             show_default=True,
             help="How many trials are made at the same time; they share the cores.",
         ),
+        SCHEDULER,
         _option("--resume", is_flag=True, help="Go on with a search that was stopped, or wants more trials."),
         _file("--plot", help="Draw the trials and what mattered: .png, .svg or .pdf."),
         JSON,
@@ -201,12 +208,25 @@ _ROWS = (
         nothing is written, unless --faults says otherwise; the rows left out are then told on standard error, and the
         status is 0 if there are others.
 
+        With --scheduler, DATA is a table in parts: a folder, or a pattern such as 'in/*.parquet' in quotes. Workers
+        predict for the parts, and FILE is a folder, which gets a file for each part, of the same name and kind, with
+        its rows in order. Parts whose worker is lost are tried again; a part that cannot be predicted for is told in
+        the end, with the others done, and the status is 2. --resume goes on after a stop with the parts that are not
+        done. The workers need the same folders, and the same plugins installed.
+
         \b
         Examples:
           modnet predict penguins.modnet new.csv
           modnet predict penguins.modnet new.csv --keep id --faults skip -o out.csv
           tail -f visits.csv | modnet predict visits.modnet - --chunk 1 --json
           modnet predict digits.modnet images.npz -o digits.csv
+          modnet predict visits.modnet visits/ -o scored/ --scheduler local:8
+
+        \b
+        JSON, with --scheduler:
+          {"model", "data", "output", "parts", "done", "done_before", "rows",
+           "bad_rows", "retries", "seconds", "rows_per_second", "stopped",
+           "failed": [{"part", "error"}]}
         """,
         _argument("model"),
         _argument("data"),
@@ -240,6 +260,8 @@ _ROWS = (
             show_default=True,
             help="A row that cannot be predicted for: an error, left out, or written without a prediction.",
         ),
+        SCHEDULER,
+        _option("--resume", is_flag=True, help="With --scheduler: go on with the parts that are not done."),
         _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
         *READING,
         PLUGIN,
@@ -327,246 +349,8 @@ _ROWS = (
         SET,
         JSON,
     ),
-    Command(
-        "inspect",
-        "Show what a model file says about itself.",
-        """
-        Show what is in a model file: who made it, what it needs and whether that is installed, its nodes and arrays.
-
-        Only the header is read: no plugin is imported, no network is built, and the arrays' checksums are not compared
-        (modnet verify does that).
-
-        \b
-        Example:
-          modnet inspect digits.modnet
-
-        \b
-        JSON: {"file", "format", "bytes", "id", "made_by",
-               "needs": [{"distribution", "version", "components", "installed",
-               "missing", "status"}], "features", "spec", "schema", "history",
-               "metrics", "epochs", "metadata", "checkpoint": {"step", "epoch"},
-               "other",
-               "nodes": [{"name", "type"}],
-               "groups": [{"name", "dtype", "arrays", "bytes"}],
-               "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
-        """,
-        _argument("model"),
-        JSON,
-    ),
-    Command(
-        "verify",
-        "Check that model files are whole.",
-        """
-        Compare every MODEL with its checksums; show what is damaged, and what can still be read.
-
-        The exit status is 0 if all files are intact, 1 if one is damaged, and 2 if one does not exist or is not a
-        model file. No plugin is imported, no network is built.
-
-        \b
-        Example:
-          modnet verify models/*.modnet
-
-        \b
-        JSON: [{"file", "whole", "error", "bytes", "id",
-               "segments": [{"group", "offset", "bytes", "whole", "missing",
-               "arrays": [name]}]}]
-        """,
-        _argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
-        JSON,
-    ),
-    Command(
-        "diff",
-        "Show what differs between two model files.",
-        """
-        Show what differs between two model files: spec, origins of components, table, figures, and arrays.
-
-        The exit status is 0 if they hold the same values, 1 if they differ, and 2 if one cannot be read. No plugin
-        is imported, no network is built.
-
-        \b
-        Example:
-          modnet diff before.modnet after.modnet
-
-        \b
-        JSON: {"a", "b", "same", "identical", "header": [{"path", "a", "b"}],
-               "only_in_a": [{"group", "name"}], "only_in_b": [{"group", "name"}],
-               "arrays": [{"group", "name", "dtypes", "shapes", "differing",
-               "largest", "mean"}]}
-        """,
-        _argument("a"),
-        _argument("b"),
-        JSON,
-    ),
-    Command(
-        "edit",
-        "Change a model file: drop, convert, rename, merge, annotate.",
-        """
-        Write a changed copy of a model file, or change it in place.
-
-        No plugin is imported, no network is built. Everything else stays unchanged. OUT is replaced as a whole or
-        not at all; a damaged MODEL is refused, unless the damage is in a part that is removed.
-
-        \b
-        Examples:
-          modnet edit step-4800.modnet -o digits.modnet --drop-resume-state
-          modnet edit digits.modnet -o small.modnet --cast float16 --drop-history
-          modnet edit digits.modnet -o digits.modnet --set-metadata author=Ada
-          modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
-        """,
-        _argument("model"),
-        _option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            type=click.Path(),
-            required=True,
-            help="The file to write; MODEL itself to change it in place.",
-        ),
-        _option(
-            "--drop-resume-state",
-            is_flag=True,
-            help="Remove what is only needed to resume the training, such as the optimizer's arrays: a checkpoint "
-            "becomes a model.",
-        ),
-        _option("--drop-history", is_flag=True, help="Remove the figures of each epoch."),
-        _option(
-            "--cast",
-            type=click.Choice(["float16", "float32", "float64"]),
-            help="Convert the numbers. float16 is only for storage: loading converts it back.",
-        ),
-        _pairs(
-            "--set-metadata",
-            "entries",
-            metavar="KEY=VALUE",
-            help="Set an entry of the metadata to a text.",
-        ),
-        _pairs(
-            "--set-metadata-json",
-            "values",
-            metavar="KEY=JSON",
-            help="Set an entry of the metadata to a number, list or other value.",
-        ),
-        _pairs(
-            "--remove-metadata",
-            "removed",
-            metavar="KEY",
-            help="Remove an entry of the metadata.",
-        ),
-        _pairs(
-            "--take",
-            "taken",
-            metavar="NODE=FILE",
-            help="Take the arrays of a node from another model file.",
-        ),
-        _pairs(
-            "--rename",
-            "renamed",
-            metavar="OLD=NEW",
-            help="Rename a node, in the spec and in its arrays.",
-        ),
-    ),
-    Command(
-        "convert",
-        "Write a model in another format, or make one of it.",
-        """
-        Write the model SOURCE as TARGET, in the format that the ending of TARGET asks for.
-
-        Plugins have the formats: .onnx is modnet-onnx's. What cannot be converted is listed, with the reasons, before
-        anything is written.
-
-        \b
-        Examples:
-          modnet convert penguins.modnet penguins.onnx
-          modnet convert digits.modnet digits.onnx --option opset=18
-        """,
-        _argument("source"),
-        _argument("target"),
-        _pairs("--option", "options", metavar="NAME=VALUE", help="An option of the format, such as opset=18."),
-        PLUGIN,
-    ),
-    Command(
-        "plugins",
-        "List what installed plugins offer, and what is broken.",
-        """
-        List the components, kernels and hooks of installed plugins. Each of them is imported, to see whether that
-        works.
-
-        With --times the first of a package pays for what they share.
-
-        \b
-        Example:
-          modnet plugins --all
-
-        \b
-        JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
-        """,
-        _option("--all", "everything", is_flag=True, help="The built-in components too."),
-        _option("--errors", is_flag=True, help="Only what is broken, with the traceback of each."),
-        _option("--times", is_flag=True, help="How long each took to import, the slowest first."),
-        JSON,
-    ),
-    Command(
-        "new-plugin",
-        "Write a plugin to start from.",
-        """
-        Write a distribution with a layer, an activation and a loss, or with the kinds that are asked for, their tests,
-        a spec to train, a README, a licence and a CI file.
-
-        It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be
-        there yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE
-        and `license` in pyproject.toml.
-
-        \b
-        Example:
-          modnet new-plugin wave
-          modnet new-plugin wave --kind optimizer --kind command
-        """,
-        _argument("name"),
-        _option(
-            "--kind",
-            "kinds",
-            multiple=True,
-            type=click.Choice(PLUGIN_KINDS),
-            help="What it offers; can be given several times. By default layer, activation and loss.",
-        ),
-        _option(
-            "--core",
-            metavar="REQUIREMENT",
-            help="What its CI file gives to pip for modnet-core, where no index has it: 'modnet-core[cli] @ git+URL'. "
-            "By default the repository from which pip has installed it here, or modnet-core[cli].",
-        ),
-        _option(
-            "--directory",
-            default=".",
-            metavar="DIR",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Where the plugin's folder is made; by default the current folder.",
-        ),
-    ),
-    Command(
-        "check-plugin",
-        "Prove that a plugin's components keep their contract.",
-        """
-        Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes,
-        dtypes, batches of any size, threads, model files and more. Kernels against the numpy code that they stand for.
-        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to fix it.
-
-        Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed.
-        It is "not applicable" where it says nothing about such a component, and "not examined" for want of a library,
-        or because a rule that it builds upon has failed. The exit status is 1 where a rule is broken.
-
-        \b
-        Example:
-          modnet check-plugin modnet-wave
-
-        \b
-        JSON: [{"kind", "type", "label",
-                "rules": [{"rule", "status", "text", "remedy"}]}]
-        """,
-        _argument("distribution"),
-        _option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in."),
-        JSON,
-    ),
+    *FILES,
+    *AUTHORS,
     Command(
         "schema",
         "Print the JSON Schema of a spec, for completion in an editor.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.predict import check_not_input
+from modnet.cli.prediction import check_not_input
 from modnet.cli.settings import parse_pairs, parsed_value
 from modnet.model.formats import check_options
 from modnet.model.load import load

@@ -18,8 +18,8 @@ from modnet.cli.failures import INTERRUPTED
 from modnet.cli.forms import TEXTS, Named, form_of, npz
 from modnet.cli.job import Job
 from modnet.cli.output import echo, echo_json
-from modnet.cli.predict import Names, check_not_input, write
 from modnet.cli.predicted import Predicted
+from modnet.cli.prediction import Names, check_not_input, write
 from modnet.cli.training_texts import introduction
 from modnet.data.column import Column
 from modnet.data.table import Table

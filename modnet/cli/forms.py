@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -108,6 +109,9 @@ TEXTS: Mapping[str, Write] = {
 SPELLED = (".csv", ".tsv")
 """The files in which a number is its text."""
 
+UNFINISHED = ".unfinished-"
+"""How the name of a file begins that a plugin is writing; it is beside the file that it will be."""
+
 KNOWN = ".csv, .tsv, .jsonl, .json or .npz"
 
 
@@ -183,10 +187,10 @@ def write_by_plugin(tables: Iterable[Named], output: str) -> None:
         DataError: none does.
     """
     path = Path(output)
-    beside = path.with_name(f".{path.stem}.unfinished{path.suffix}")
-    table = Table.joined([named.table for named in tables])
+    # Two processes may be writing the same file, so each has a name of its own.
+    beside = path.with_name(f"{UNFINISHED}{os.urandom(4).hex()}{path.suffix}")
     try:
-        if not write_foreign(table, beside):
+        if not write_foreign((named.table for named in tables), beside):
             raise DataError(f"{output}: no plugin writes {path.suffix or 'such'} files; expected {KNOWN}")
         beside.replace(path)
     finally:

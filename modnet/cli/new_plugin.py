@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 import modnet
-from modnet.cli.commands import PLUGIN_KINDS
+from modnet.cli.author_commands import PLUGIN_KINDS
 from modnet.cli.output import echo
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized

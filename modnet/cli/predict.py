@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from modnet.arrays import Array
-from modnet.cli.cells import Joined, warn_of_formulas
 from modnet.cli.data import say
-from modnet.cli.forms import SPELLED, TEXTS, Named, encoded, form_of, npz, write_by_plugin
-from modnet.cli.places import check_place
+from modnet.cli.forms import form_of
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.predicted import Faults, Predicted, Predictor, blanked
-from modnet.cli.threshold import Decision, decisions
-from modnet.data.column import Column
-from modnet.data.table import Table
-from modnet.datasets.predictions import schema_of
-from modnet.engine.network import Network
+from modnet.cli.predicted import Faults
+from modnet.cli.prediction import Prediction, check_not_input
 from modnet.errors import DataError
-from modnet.model.atomic import replace_file
 from modnet.model.load import load
-from modnet.words import counted, legible
-
-GIVEN = " (given)"
-"""Is put behind the name of a column that is carried through beside a prediction of that name."""
+from modnet.words import counted
 
 
 def run(
@@ -44,97 +28,27 @@ def run(
     engine: str | None,
     faults: Faults,
     as_json: bool,
+    scheduler: str | None,
+    resume: bool,
     reading: dict[str, Any],
-) -> None:
+) -> int:
     load_plugin_files(plugins)
+    how = Prediction(None if keep_all else keep, chunk, thresholds, engine, faults, reading, plugins)
+    if scheduler is not None:
+        from modnet.cli.predict_parts import run_parts  # not at the top: it imports what trainings need
+
+        return run_parts(model, data, output, how, scheduler, resume, as_json)
+    if resume:
+        raise click.UsageError("--resume goes on with a table in parts, by --scheduler ADDRESS")
     form = form_of(output, as_json)
     if output != "-":
         check_not_input(output, model=model, data=data)
-    network = load(model, engine=engine)
-    predictor = Predictor(network, faults, None if keep_all else keep, form in SPELLED, reading)
-    parts = predictor.predict(data, chunk)
-    if form == ".npz":
-        _write_arrays(parts, output, thresholds)
-    else:
-        names = Names(network, thresholds)
-        write((names.table(part) for part in parts), form, output)
-        say(names.notes)
-    say(predictor.texts())
-    if predictor.lost and predictor.lost == predictor.rows:
-        raise DataError(f"{_named(data)}: no prediction could be made for any of its {counted(predictor.rows, 'row')}")
-
-
-def _write_arrays(parts: Iterator[Predicted], output: str, thresholds: Sequence[str]) -> None:
-    if thresholds:
-        raise click.UsageError("--threshold: a .npz file has the network's outputs, and no classes")
-    replace_file(output, [npz(parts)], durable=False)
-
-
-def write(tables: Iterable[Named], form: str, output: str) -> None:
-    """Writes predictions to a file, or to the screen for "-".
-
-    Args:
-        form: the ending that says how, as `form_of` gives it; not .npz.
-    """
-    if form not in TEXTS:
-        write_by_plugin(tables, output)
-    elif output != "-":
-        replace_file(output, encoded(TEXTS[form](tables), output), durable=False)
-    else:
-        for text in TEXTS[form](tables):
-            sys.stdout.write(text)
-            sys.stdout.flush()  # who reads along gets each block at once
+    account, notes = how.write(load(model, engine=engine), data, output, form)
+    say([*notes, *account.texts()])
+    if account.lost and account.lost == account.rows:
+        raise DataError(f"{_named(data)}: no prediction could be made for any of its {counted(account.rows, 'row')}")
+    return 0
 
 
 def _named(data: str) -> str:
     return "standard input" if data == "-" else data
-
-
-def check_not_input(output: str, **inputs: str) -> None:
-    """Checks that the predictions can be written there, and would not overwrite the model or the data."""
-    check_place(Path(output))
-    for what, given in inputs.items():
-        if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
-            raise click.UsageError(f"{output}: this is the {what}; name another file with -o")
-
-
-class Names:
-    """Names for a network's outputs.
-
-    Attributes:
-        notes: what there is to say, for the screen.
-    """
-
-    def __init__(self, network: Network, thresholds: Sequence[str] = ()) -> None:
-        """Raises UsageError: a threshold is not possible for this model."""
-        self._schema = schema_of(network)
-        self._decisions: list[Decision] = decisions(thresholds, self._schema)
-        self._dtype = network.dtype
-        self.notes: list[str] = []
-        self._begun = False
-
-    def table(self, part: Predicted) -> Named:
-        """The columns that are carried through, then the predictions."""
-        found = {name: self._column(values) for name, values in self._schema.decode(part.outputs).items()}
-        for decision in self._decisions:
-            found[decision.column.name] = decision.decided(part.outputs)
-        found = {name: blanked(column, part.blank) for name, column in found.items()}
-        kept = {name + GIVEN if name in found else name: column for name, column in part.kept.columns.items()}
-        if not self._begun:
-            self._begin(found, part.kept.columns)
-        return Named(Table({**kept, **found}), frozenset(found))
-
-    def _begin(self, predictions: Mapping[str, Column], kept: Iterable[str]) -> None:
-        self._begun = True
-        classes = [name for names in self._schema.classes().values() for name in names]
-        warn_of_formulas([*predictions, *classes])
-        for name in kept:
-            if name in predictions:
-                self.notes.append(
-                    f"{legible(name)} is what is predicted: the column of the data is called {legible(name)}{GIVEN}"
-                )
-
-    def _column(self, values: Array) -> Column:
-        if values.dtype != object:
-            return Column(np.asarray(values, self._dtype))
-        return Column.of_texts(v if isinstance(v, str) else Joined.of(v) for v in values.tolist())

@@ -15,6 +15,7 @@ from modnet.data.column import Column
 from modnet.data.faults import Report
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
+from modnet.data.path_columns import PathValue, with_path_columns
 from modnet.data.table import Table
 from modnet.data.values import has_decimal_comma
 from modnet.datasets.read import loader_for
@@ -71,6 +72,55 @@ class Predicted:
 
 
 @dataclass
+class Account:
+    """What there is to say about rows that were predicted for.
+
+    Attributes:
+        faults: what was done about a row that the network cannot take, as in `Predictor`.
+        report: what was done about missing and unknown values, and what was outside of the training's.
+        notes: what the reader assumed, each once.
+        rows: how many there were.
+        told: the first rows at fault, in words.
+        lost: how many rows have no prediction.
+    """
+
+    faults: Faults = "raise"
+    report: Report = field(default_factory=lambda: Report(outside={}))
+    notes: dict[str, None] = field(default_factory=dict)
+    rows: int = 0
+    told: list[str] = field(default_factory=list)
+    lost: int = 0
+
+    def tell(self, row_name: Callable[[int], str], faults: Mapping[int, str]) -> None:
+        """Notes rows without a prediction.
+
+        Args:
+            faults: row -> what is wrong with it.
+        """
+        self.lost += len(faults)
+        first = sorted(faults)[: MOST_TOLD - len(self.told)]
+        self.told += [f"{row_name(row)}, {faults[row]}" for row in first]
+
+    def add(self, other: Account, name: str) -> None:
+        """Adds what there is to say about the rows of another file, which messages call by its name."""
+        self.report.add(other.report)
+        self.notes |= other.notes
+        self.rows += other.rows
+        self.told += [f"{name}: {told}" for told in other.told[: MOST_TOLD - len(self.told)]]
+        self.lost += other.lost
+
+    def texts(self) -> list[str]:
+        """What was assumed and done, in lines for the screen."""
+        found = [*self.notes, *self.report.texts()]
+        if self.lost:
+            left = "were left out" if self.faults == "skip" else "have no prediction"
+            found.append(f"{self.lost:,} of {counted(self.rows, 'row')} {left}:")
+            found += [f"  {told}" for told in self.told]
+            found += [f"  and {self.lost - len(self.told):,} more"] if self.lost > len(self.told) else []
+        return found + self.report.outside_texts()
+
+
+@dataclass
 class Predictor:
     """Predicts for the rows of a file.
 
@@ -80,11 +130,8 @@ class Predictor:
         keep: the columns that are carried through; None for all.
         spelled: whether these stay as they are spelled; else numbers are read as such.
         reading: what is known of how the file is written.
-        report: what was done about missing and unknown values, and what was outside of the training's.
-        notes: what the reader assumed, each once.
-        rows: how many there were.
-        told: the first rows at fault, in words.
-        lost: how many rows have no prediction.
+        constants: the columns that stand in the path of the file: name -> value.
+        account: what there is to say about the rows.
     """
 
     network: Network
@@ -92,11 +139,11 @@ class Predictor:
     keep: Sequence[str] | None = ()
     spelled: bool = True
     reading: Mapping[str, Any] = field(default_factory=dict)
-    report: Report = field(default_factory=lambda: Report(outside={}))
-    notes: dict[str, None] = field(default_factory=dict)
-    rows: int = 0
-    told: list[str] = field(default_factory=list)
-    lost: int = 0
+    constants: Mapping[str, PathValue] = field(default_factory=dict)
+    account: Account = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.account = Account(self.faults)
 
     def predict(self, data: str, chunk: int | None) -> Iterator[Predicted]:
         """The predictions for the rows of a file, or of standard input for "-".
@@ -110,7 +157,7 @@ class Predictor:
         """
         blocks = self._blocks(data, chunk)
         for rows in blocks:
-            self.rows += len(rows)
+            self.account.rows += len(rows)
             yield self._predicted(rows)
 
     # Reading
@@ -124,7 +171,7 @@ class Predictor:
             return map(self._encoded, found)
         if self.keep != ():
             raise DataError(f"{found.name}: found arrays, which have no columns to keep")
-        self.notes.update(dict.fromkeys(found.notes))
+        self.account.notes.update(dict.fromkeys(found.notes))
         dataset = loader_for(self.network).dataset(found, schema, targets=False)
         return self._of_arrays(found.name, dataset.inputs, chunk)
 
@@ -149,11 +196,12 @@ class Predictor:
         schema = self.network.card.schema
         if schema is None:
             raise DataError(f"{table.name}: found a table, but the model was trained on arrays and has no columns")
-        self.notes.update(dict.fromkeys(table.notes))
+        self.account.notes.update(dict.fromkeys(table.notes))
         names = list(table.columns) if self.keep is None else list(dict.fromkeys(self.keep))
+        table = with_path_columns(table, self.constants)
         table.require(names)
         try:
-            encoded = schema.encode(table, False, self.report, "raise" if self.faults == "raise" else "none")
+            encoded = schema.encode(table, False, self.account.report, "raise" if self.faults == "raise" else "none")
         except DataError as error:
             raise _advised(error, self.reading) from None
         faults: dict[int, str] = {}
@@ -172,7 +220,7 @@ class Predictor:
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in self.network.outputs}
         if not faults:
             return Predicted(outputs, rows.kept)
-        self._tell(rows, faults)
+        self.account.tell(rows.row_name, faults)
         blank = np.zeros(len(rows), bool)
         blank[list(faults)] = True
         if self.faults == "skip":
@@ -180,11 +228,6 @@ class Predictor:
         for array in outputs.values():
             array[blank] = np.nan
         return Predicted(outputs, rows.kept, blank)
-
-    def _tell(self, rows: Rows, faults: Mapping[int, str]) -> None:
-        self.lost += len(faults)
-        first = sorted(faults)[: MOST_TOLD - len(self.told)]
-        self.told += [f"{rows.row_name(row)}, {faults[row]}" for row in first]
 
     def _outputs_or_error(self, rows: Rows) -> dict[str, Array]:
         """The outputs; errors name rows as in the file."""
@@ -226,18 +269,6 @@ class Predictor:
     def _forward(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         found = self.network.forward(inputs)
         return found if isinstance(found, dict) else dict.fromkeys(self.network.outputs, found)
-
-    # Words
-
-    def texts(self) -> list[str]:
-        """What was assumed and done, in lines for the screen."""
-        found = [*self.notes, *self.report.texts()]
-        if self.lost:
-            left = "were left out" if self.faults == "skip" else "have no prediction"
-            found.append(f"{self.lost:,} of {counted(self.rows, 'row')} {left}:")
-            found += [f"  {told}" for told in self.told]
-            found += [f"  and {self.lost - len(self.told):,} more"] if self.lost > len(self.told) else []
-        return found + self.report.outside_texts()
 
 
 def _advised(error: DataError, reading: Mapping[str, Any]) -> DataError:

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+
 from modnet.assessment.search.planned import INTERRUPTED as STOPPED
 from modnet.assessment.search.planned import Asked, Planned
 from modnet.assessment.search.plot import check_plot, plot_search
@@ -28,6 +30,7 @@ from modnet.data.source import is_address
 from modnet.errors import ModnetError, SpecError
 from modnet.model.atomic import replace_file
 from modnet.plugins.registry import default_registry
+from modnet.plugins.schedulers import scheduler_at
 from modnet.specs.paths import resolved, value_at, with_value
 from modnet.specs.rewrite import rewritten, toml_text
 from modnet.specs.search import marked
@@ -43,16 +46,20 @@ def run(
     time: float | None,
     processes: int,
     resume: bool,
+    scheduler: str | None,
     plot: str | None,
     as_json: bool,
 ) -> int:
+    if scheduler is not None and processes > 1:
+        raise click.UsageError("--processes is for this machine; --scheduler has as many workers as there are")
     path = Path(output) if output else Path(f"{Path(spec).stem}-best{Path(spec).suffix}")
     place = path.with_suffix(".search")
     job = Job.open(spec, plugins, settings)
     _check_places(Path(spec), path, plot)
     _check_resumed(path, place, resume)
     planned = plan_of(job, plugins)
-    asked, rows = Asked(trials, time, processes, resume), Rows(planned)
+    workers = None if scheduler is None else partial(scheduler_at, scheduler, default_registry())
+    asked, rows = Asked(trials, time, processes, resume, workers), Rows(planned)
     if not as_json:
         echo(f"{introduction(job, planned, asked, place)}\n{rows.title()}")
     received = _handle_signals()
@@ -108,7 +115,7 @@ def plan_of(job: Job, plugins: tuple[str, ...] = ()) -> Planned:
     """
     table = job.source.values.get("search")
     ranges = marked(table, ("search",)) if isinstance(table, dict) else ()
-    setup = partial(load_plugin_files, plugins) if plugins else None
+    setup = partial(load_plugin_files, tuple(map(os.path.abspath, plugins))) if plugins else None
     try:
         return Planned(job.network, None, default_registry(), {dotted: keys for dotted, keys, _ in ranges}, setup)
     except SpecError as error:
@@ -136,6 +143,7 @@ def _write(job: Job, found: SearchResult, path: Path, plot: str | None) -> None:
     values = job.source.values
     given = {**parse_settings(tuple(job.settings.values())), **found.best.values}
     changes = {resolved(values, dotted): value for dotted, value in given.items()}
+    changes = {keys: value for keys, value in changes.items() if keys[0] != "search"}  # which is written as a comment
     ordered = dict(sorted(changes.items(), key=lambda item: len(item[0])))
     text = _text(job, path, {**ordered, **_moved(values, Path(job.network.card.folder), path.parent)}, remark(found))
     replace_file(path, [text.encode()], durable=True)

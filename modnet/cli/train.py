@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from modnet.cli.launched import place, quiet_but_first, sharing
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
 from modnet.cli.rescue import Interrupts, save_somewhere, saving, untouched
+from modnet.cli.settings import parse_pairs
 from modnet.cli.training_texts import Screen, conclusion, introduction
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.load import LoadedData
@@ -67,24 +68,29 @@ def run(
     plugins: tuple[str, ...],
     settings: tuple[str, ...],
     resume: bool,
+    entries: tuple[str, ...],
     profiled: bool,
     as_json: bool,
 ) -> int:
     where = place()
     with quiet_but_first(where):
+        metadata = parse_pairs("--set-metadata KEY=VALUE", entries, "commit=1f3a9c2")
         job = Job.open(spec, plugins, settings)
         path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
         sharing_it = sharing(job, where)
-        loaded = _checked(job, path)
+        loaded = _checked(job, path, metadata)
         if where.leads:
-            again = shlex.join(_command(spec, output, plugins, settings))
+            again = shlex.join(_command(spec, output, plugins, settings, entries))
             return _lead(job, loaded, path, sharing_it, resume, profiled, as_json, plugins, again)
         _follow(job, loaded, path, sharing_it, resume)
     return 0  # of a follower, always: another status would end the first process, which may be writing the model
 
 
-def _checked(job: Job, path: Path) -> LoadedData:
+def _checked(job: Job, path: Path, metadata: Mapping[str, str]) -> LoadedData:
     """The data; everything that can be is found out before the run.
+
+    Args:
+        metadata: for the model's card.
 
     Raises:
         ModnetError, OSError: there is something that keeps the run from its end.
@@ -92,6 +98,8 @@ def _checked(job: Job, path: Path) -> LoadedData:
     check_output(path)
     objective = job.objective()
     loaded = job.load_data()
+    network = job.network
+    network.card = network.card.replace(metadata={**network.card.metadata, **metadata})
     job.require_savable(objective)
     job.check_figures(objective, validation=loaded.validation is not None)
     _check_logs(job, path)
@@ -323,8 +331,11 @@ def _final_figures(network: Network, loaded: LoadedData, outcome: _Outcome, inte
     return known
 
 
-def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
+def _command(
+    spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...], entries: tuple[str, ...]
+) -> list[str]:
     """The command that resumes a stopped run."""
     options = [("-o", output)] if output else []
     options += [("--plugin", file) for file in plugins] + [("--set", setting) for setting in settings]
+    options += [("--set-metadata", entry) for entry in entries]
     return ["modnet", "train", spec, *(word for option in options for word in option), "--resume"]

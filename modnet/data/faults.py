@@ -98,6 +98,12 @@ class Outside:
     farthest: str = ""
     distance: float = 0.0
 
+    def add(self, other: Outside) -> None:
+        """Adds such values of other rows."""
+        self.rows += other.rows
+        if other.distance > self.distance:
+            self.distance, self.farthest = other.distance, other.farthest
+
 
 MOST_OUTSIDE = 8
 """Of how many columns with values outside of the training's a text tells."""
@@ -159,6 +165,21 @@ class Report:
         if self._outside_now is not None:
             self.outside_rows += int(np.count_nonzero(self._outside_now))
             self._outside_now = None
+
+    def add(self, other: Report) -> None:
+        """Adds what was done about other rows, but for `noted`, whose rows have numbers of their own."""
+        self.filled_rows += other.filled_rows
+        self.dropped_rows += other.dropped_rows
+        self.by_mean |= other.by_mean
+        self.by_most_frequent |= other.by_most_frequent
+        self.by_code |= other.by_code
+        self.left_out += other.left_out
+        self.outside_rows += other.outside_rows
+        for name, rows in other.unknown.items():
+            self.unknown[name] = self.unknown.get(name, 0) + rows
+        for name, found in (other.outside or {}).items():
+            if self.outside is not None:
+                self.outside.setdefault(name, Outside(found.lowest, found.highest)).add(found)
 
     def by(self, fill: object, missing: str) -> set[str]:
         """The columns whose gaps are filled in this way."""

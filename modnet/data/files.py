@@ -65,17 +65,31 @@ def read_blocks(
         DataError: as `read`; from the iterator too. The file holds arrays.
     """
     found = _found(path, tuple(readers), options, rows)
+    waiting: list[Table] = []
     before = 0
     for table in found if isinstance(found, Iterator) else [found]:
         if not isinstance(table, Table):
             raise DataError(f"{path}: expected a table, found arrays")
-        numbered = replace(table, first=before)
-        before += len(table)
-        if len(table) <= rows:
-            yield numbered
-        else:
-            parts = range(0, len(table), rows)
-            yield from (numbered.take(np.arange(first, min(first + rows, len(table)))) for first in parts)
+        waiting.append(table)
+        if sum(map(len, waiting)) >= rows:
+            parts = _parts(Table.joined(waiting), rows)
+            waiting = [parts.pop()] if len(parts[-1]) < rows else []
+            yield from (replace(part, first=before + place * rows) for place, part in enumerate(parts))
+            before += len(parts) * rows
+    for place, part in enumerate(_parts(Table.joined(waiting), rows) if waiting else ()):
+        yield replace(part, first=before + place * rows)
+
+
+def _parts(table: Table, rows: int) -> list[Table]:
+    """The rows of a table in tables of so many rows, of which the last may have fewer."""
+    if len(table) <= rows:
+        return [table]
+    parts = []
+    for start in range(0, len(table), rows):
+        end = min(start + rows, len(table))
+        columns = table.take(np.arange(start, end)).columns
+        parts.append(Table(columns, table.name, table.lines[start:end], notes=table.notes, reading=table.reading))
+    return parts
 
 
 def _joined(blocks: Iterator[Table], path: str | PathLike[str]) -> Table:

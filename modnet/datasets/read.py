@@ -212,10 +212,12 @@ def foreign_reader(registry: Registry | None = None) -> Reader:
     return read_foreign
 
 
-def write_foreign(table: Table, path: Path, registry: Registry | None = None) -> bool:
-    """Writes a table in a format that a plugin knows by the path's suffix; False if none does."""
+def write_foreign(tables: Iterator[Table], path: Path, registry: Registry | None = None) -> bool:
+    """Writes tables that follow each other in a format that a plugin knows by the path's suffix; False if none does."""
     hooks: Any = (registry or default_registry()).hooks.hook
-    return bool(hooks.modnet_write_data(table=table, path=path))
+    if hooks.modnet_write_blocks(tables=tables, path=path):
+        return True
+    return bool(hooks.modnet_write_data(table=Table.joined(list(tables)), path=path))
 
 
 def output_losses(network: Network) -> dict[str, Loss]:

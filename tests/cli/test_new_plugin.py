@@ -16,7 +16,7 @@ import pytest
 
 import modnet
 from modnet.cli import new_plugin
-from modnet.cli.commands import PLUGIN_KINDS
+from modnet.cli.author_commands import PLUGIN_KINDS
 from modnet.cli.new_plugin import PARTS, TEMPLATES
 
 REPOSITORY = Path(modnet.__file__).parents[1]

@@ -297,8 +297,8 @@ def test_a_table_is_written_by_whoever_knows_the_format(registry, tmp_path):
         return None
 
     table = Table({"a": [1]})
-    assert not write_foreign(table, tmp_path / "a.rows", registry)
+    assert not write_foreign(iter([table]), tmp_path / "a.rows", registry)
     registry.hooks.join(SimpleNamespace(modnet_write_data=modnet_write_data), "wave", LABEL)
-    assert write_foreign(table, tmp_path / "a.rows", registry)
-    assert not write_foreign(table, tmp_path / "a.other", registry)
+    assert write_foreign(iter([table]), tmp_path / "a.rows", registry)
+    assert not write_foreign(iter([table]), tmp_path / "a.other", registry)
     assert written == [(["a"], tmp_path / "a.rows")]

@@ -6,10 +6,12 @@ import os
 import time as clock
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from modnet.assessment.search.cluster import work_on
 from modnet.assessment.search.result import DONE, SearchResult, Trial, counts, importance_of, trial_of, trials_of
 from modnet.assessment.search.space import Space
 from modnet.assessment.search.study import JOURNAL, new_study, optuna_library, quiet, study_to_resume
@@ -20,6 +22,7 @@ from modnet.engine.network import Network
 from modnet.errors import DataError, Problem, ShapeError, SpecError, TrainingError
 from modnet.kinds.figures import VALIDATION, monitored_figure
 from modnet.plugins.registry import Registry
+from modnet.plugins.schedulers import Scheduler
 from modnet.records import Record
 from modnet.specs.search import SearchSpec
 from modnet.training.checkpoint import lock_folder
@@ -31,12 +34,17 @@ INTERRUPTED, OUT_OF_TIME, LOST = "interrupted", "the time is over", "a process o
 
 
 class Asked(Record):
-    """How much is to be searched: the arguments of `search` with these names."""
+    """How much is to be searched, and by whom: the arguments of `search` with these names.
+
+    Attributes:
+        scheduler: gives the workers that make the trials, which are let go in the end; None for this machine.
+    """
 
     trials: int | None = None
     time: float | None = None
     processes: int = 1
     resume: bool = False
+    scheduler: Callable[[], Scheduler] | None = None
 
 
 class Planned:
@@ -145,8 +153,8 @@ class Planned:
                 task = Task(
                     self.described.plain(),
                     self.rows,
-                    self.folder,
-                    place,
+                    os.path.abspath(self.folder),
+                    place.absolute(),
                     self.monitor,
                     None if limit is None else began + limit,
                     self.setup,
@@ -184,16 +192,19 @@ class Planned:
         """Makes the trials that are still missing; returns why there are fewer than were asked for, or ""."""
         wanted = self.asked.trials if asked.trials is None else asked.trials
         try:
-            self._work(study, task, asked.processes, wanted - _counted(study), _Looking(study, self.space, ended))
+            self._work(study, task, asked, wanted - _counted(study), _Looking(study, self.space, ended))
         except KeyboardInterrupt:
             return INTERRUPTED
         if _counted(study) >= wanted:
             return ""
         return OUT_OF_TIME if task.ends is not None and clock.time() >= task.ends else LOST
 
-    def _work(self, study: Any, task: Task, processes: int, left: int, look: Callable[[], object]) -> None:
-        if processes > 1 and left > 1:
-            work_in_processes(task, min(processes, left), left, look)
+    def _work(self, study: Any, task: Task, asked: Asked, left: int, look: Callable[[], object]) -> None:
+        if asked.scheduler is not None and left > 0:
+            with closing(asked.scheduler()) as workers:
+                work_on(workers, task, left, study, look)
+        elif asked.processes > 1 and left > 1:
+            work_in_processes(task, min(asked.processes, left), left, look)
         elif left > 0:
             with warnings.catch_warnings(action="ignore"):  # they were given when the data were read
                 Worker(task, self.registry, study, look, self.data).work(Counter(left))

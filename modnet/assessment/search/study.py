@@ -29,6 +29,12 @@ NAME = "modnet"
 STOPPED = "stopped"
 """The user attribute of a trial that was cut off: by Ctrl-C, the time, or a kill. It is done again."""
 
+AGAIN = "again"
+"""The user attribute of a trial that is done again: the number of the one before."""
+
+ATTEMPTS = 3
+"""How often the same values are tried where workers are lost meanwhile."""
+
 BRACKETS, FACTOR = 3, 3
 """Of hyperband: how many ways of stopping early there are, and which share of the trials goes on at each rung. With
 each further bracket the sampler sees fewer trials of its own: optuna gives it those of the trial's bracket alone.
@@ -139,14 +145,43 @@ def _mend(journal: Path) -> None:
 def _do_again(study: Any) -> None:
     """Fails the trials that were cut off, and lines them up to be done again with the same values."""
     states = optuna_library().trial.TrialState
-    waiting = [trial.user_attrs.get("again") for trial in study.get_trials(deepcopy=False)]
+    waiting = [trial.user_attrs.get(AGAIN) for trial in study.get_trials(deepcopy=False)]
     for trial in study.get_trials(deepcopy=False):
         if trial.state == states.RUNNING:
             study.tell(trial.number, state=states.FAIL)
         elif not (trial.state == states.FAIL and STOPPED in trial.user_attrs):
             continue
-        if trial.number not in waiting and trial.params:
-            study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
+        if trial.number not in waiting:
+            _line_up(study, trial)
+
+
+def _line_up(study: Any, trial: Any) -> None:
+    if trial.params:
+        study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+
+
+def take_back(study: Any, trial: Any) -> bool:
+    """Lines up a running trial again, whose worker was lost; True where it has failed, after some such attempts."""
+    trials = study.get_trials(deepcopy=False)
+    before, attempts = trial.user_attrs.get(AGAIN), 1
+    while before is not None:
+        before, attempts = trials[before].user_attrs.get(AGAIN), attempts + 1
+    if attempts >= ATTEMPTS:
+        fail(study, trial, f"{attempts} workers were lost with it")
+        return True
+    study.tell(trial.number, state=optuna_library().trial.TrialState.FAIL)
+    _line_up(study, trial)
+    return False
+
+
+def fail(study: Any, trial: Any, error: str) -> None:
+    """Ends a running trial, which has failed.
+
+    Told to the sampler as pruned: it avoids such values, whereas it would forget a trial that has failed.
+    """
+    optuna = optuna_library()
+    optuna.trial.Trial(study, trial._trial_id).set_user_attr("error", error)
+    study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
 
 
 def sampler_for(search: SearchSpec, number: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from multiprocessing import parent_process
 from typing import Any
 
@@ -96,14 +97,15 @@ class Watch:
         trial: of optuna.
         monitor: the figure.
         ends: the time, of `time.time`, at which the training is cut off; or None.
+        gone: tells whether the search that it is for has gone.
 
     Attributes:
         pruned: whether the training was stopped because others were better.
         cut_off: whether it was stopped because the time is over, or the search that it is for has gone.
     """
 
-    def __init__(self, trial: Any, monitor: str, ends: float | None) -> None:
-        self.trial, self.monitor, self.ends = trial, monitor, ends
+    def __init__(self, trial: Any, monitor: str, ends: float | None, gone: Callable[[], bool]) -> None:
+        self.trial, self.monitor, self.ends, self.gone = trial, monitor, ends, gone
         self.pruned = self.cut_off = False
 
     def modnet_step_ended(self, run: Run) -> None:
@@ -111,7 +113,7 @@ class Watch:
             self._cut_off(run)
 
     def modnet_epoch_ended(self, run: Run) -> None:
-        if is_orphan():
+        if self.gone():
             self._cut_off(run)
         epochs = run.training.epochs
         if run.stopped or run.epoch == epochs or run.epoch % max(1, epochs // REPORTS):

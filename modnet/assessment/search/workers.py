@@ -18,7 +18,15 @@ import numpy as np
 from modnet.assessment.cross_validation import CrossValidator, FoldResult
 from modnet.assessment.search.result import counts
 from modnet.assessment.search.space import Space
-from modnet.assessment.search.study import STOPPED, open_study, optuna_library, pruner_for, quiet, sampler_for
+from modnet.assessment.search.study import (
+    STOPPED,
+    open_study,
+    optuna_library,
+    pruner_for,
+    quiet,
+    sampler_for,
+    take_back,
+)
 from modnet.assessment.search.training import Data, Ended, Watch, is_orphan, train_trial
 from modnet.datasets.folding import Folding
 from modnet.model.save import save
@@ -31,6 +39,10 @@ from modnet.threads import count as threads_of_process
 
 LOOK = 0.1
 """Seconds after which the search looks again whether a process has done another trial."""
+
+
+LEASE = "lease"
+"""The user attribute of a trial that a worker of a scheduler makes."""
 
 
 class Tokens(Protocol):
@@ -81,6 +93,9 @@ class Worker:
         study: that of the journal; by default it is opened.
         look: is called after each trial.
         data: of the search; by default they are read.
+
+    Attributes:
+        gone: tells whether the search that it works for is gone.
     """
 
     def __init__(
@@ -92,6 +107,7 @@ class Worker:
         data: Data | None = None,
     ) -> None:
         self.task, self.look = task, look
+        self.gone = is_orphan
         spec, _ = read_spec(task.spec, registry)
         assert spec.search is not None
         self.search = spec.search
@@ -110,14 +126,22 @@ class Worker:
             pass
 
     def is_over(self) -> bool:
-        return is_orphan() or (self.task.ends is not None and time.time() >= self.task.ends)
+        return self.gone() or (self.task.ends is not None and time.time() >= self.task.ends)
 
-    def trial(self) -> bool:
-        """Makes one trial; False if it was cut off, as the search is over."""
+    def trial(self, lease: str = "") -> bool:
+        """Makes one trial; False if it was cut off, as the search is over.
+
+        Args:
+            lease: marks the trial, where another worker begins anew if this one is lost.
+        """
         study = self.study
+        if lease and self.is_made(lease):
+            return True
         number = sum(counts(frozen) or not frozen.state.is_finished() for frozen in study.get_trials(deepcopy=False))
         study.sampler = sampler_for(self.search, number)
         trial = study.ask()
+        if lease:
+            trial.set_user_attr(LEASE, lease)
         try:
             values = self.space.draw(trial)
             earlier = self.earlier(values)
@@ -132,6 +156,13 @@ class Worker:
         self.remove_models()
         self.look()
         return True
+
+    def is_made(self, lease: str) -> bool:
+        """Whether the trial with this mark has ended, though its worker was lost. One that has not is taken back."""
+        marked = [one for one in self.study.get_trials(deepcopy=False) if one.user_attrs.get(LEASE) == lease]
+        lost = [frozen for frozen in marked if not frozen.state.is_finished()]
+        failed = [take_back(self.study, frozen) for frozen in lost]
+        return any(failed) or any(map(counts, marked))
 
     def trained(self, trial: Any, values: Mapping[str, Any]) -> tuple[Any, float | None]:
         """Trains the spec with some values; returns the state of the trial, and its figure if it is done."""
@@ -151,7 +182,7 @@ class Worker:
 
     def by_validation(self, trial: Any, spec: Spec) -> float | None:
         """The figure of a spec's network on the rows for validation; None if others were better."""
-        watch = Watch(trial, self.task.monitor, self.task.ends)
+        watch = Watch(trial, self.task.monitor, self.task.ends, self.gone)
         run = train_trial(spec, self.data, watch)
         trial.set_user_attr("epochs", run.epoch)
         return None if watch.pruned else self.completed(trial, run)

@@ -1,8 +1,9 @@
 """What a step takes: `mpirun -n N python scaling.py`, with OPENBLAS_NUM_THREADS=1, for N = 1 and the number of cores.
 
-Strong: the batch of all processes together stays the same. Weak: that of each process does. Two times of a step, each with
-the one that 10 % of the steps are faster than, and half of them: what a process computes outside the calls of MPI, as the time of
-its processor, which other work on the machine changes little; and by the clock on the wall, which it changes much.
+Strong: the batch of all processes together stays the same. Weak: that of each process does. Two times of a step, each
+with the one that 10 % of the steps are faster than, and half of them: by the clock on the wall, which other work on the
+machine changes much; and what a process computes outside the calls of MPI, as time of its processor, which that
+changes little.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import modnet
 import numpy as np
 from modnet_mpi.world import world
 from mpi4py import MPI
+
+import modnet
 
 BATCH, STEPS = 1024, 80
 
@@ -85,7 +87,8 @@ def main() -> None:
             slowest = np.max(communicator.allgather(own), axis=0)
             if not communicator.rank:
                 told = "   ".join(
-                    f"{what} {low:6.2f} {half:6.2f}" for what, (low, half) in zip(("wall", "own"), slowest.T, strict=True)
+                    f"{what} {low:6.2f} {half:6.2f}"
+                    for what, (low, half) in zip(("wall", "own"), slowest.T, strict=True)
                 )
                 print(f"{communicator.size} {name:16} {kind:6} {whole:5}   {told}", flush=True)
 

@@ -4,10 +4,10 @@ A step of n processes takes
 
     fixed + sample * batch / n + sums * latency * log2(n) + 2 (n - 1) / n * bytes / bandwidth + 2 latency log2(n)
 
-fixed: the optimizer and what else each process does in full. sample: forward and backward of one sample. sums: the small sums of
-a step (losses, the agreement to go on, those of `batch_norm`). The last two terms are the all-reduce of the gradients, of which
-each process sends and receives twice its part of all others (Thakur, Rabenseifner and Gropp 2005, "Optimization of collective
-communication operations in MPICH", section 4.5).
+fixed: the optimizer and what else each process does in full. sample: forward and backward of one sample. sums: the
+small sums of a step (losses, the agreement to go on, those of `batch_norm`). The last two terms are the all-reduce of
+the gradients, of which each process sends and receives twice its part of all others (Thakur, Rabenseifner and Gropp
+2005, "Optimization of collective communication operations in MPICH", section 4.5).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Link(NamedTuple):
 
 
 NETWORKS = (
-    Network("perceptron 784-256-128-10", 1024, 0.5e-3, 5.4e-6, 235_146, 2),
-    Network("the same with batch norm", 1024, 0.6e-3, 6.2e-6, 235_914, 10),
-    Network("CNN 16, 32 channels, 28x28", 256, 0.2e-3, 120e-6, 20_490, 2),
+    Network("perceptron 784-256-128-10", 1024, 0.66e-3, 11.8e-6, 235_146, 2),
+    Network("the same with batch norm", 1024, 1.0e-3, 12.6e-6, 235_914, 10),
+    Network("CNN 16, 32 channels, 28x28", 256, 3.1e-3, 173e-6, 20_490, 2),
 )
 LINKS = (
     Link("shared memory", 1.1e-6, 3.6e9),

@@ -21,6 +21,9 @@ from modnet.data.table import Table
 BATCH = 65_536
 """Rows of a part of a table."""
 
+ROW_GROUP = 131_072
+"""Rows of a group of a Parquet file that is written."""
+
 PARQUET = (".parquet", ".pq")
 UNNAMED_INDEX = "__index_level_"
 """How pandas begins the names of the columns in which it writes an index without a name."""
@@ -50,15 +53,52 @@ def read(path: Path, options: ReadOptions) -> Iterator[Table]:
 
 def write(table: Table, path: Path) -> None:
     """Writes a table, in the format that the ending of the path names."""
-    made = pa.table({name: _array(column) for name, column in table.columns.items()})
+    if path.name.lower().endswith(PARQUET):
+        write_parquet(iter([table]), path)
+        return
+    made = _arrow_table(table)
     with _told(path, "written"):
-        if path.name.lower().endswith(PARQUET):
-            pq.write_table(made, path)
-        elif path.name.lower().endswith(".arrows"):
+        if path.name.lower().endswith(".arrows"):
             with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, made.schema) as stream:
                 stream.write_table(made)
         else:
             pa.feather.write_feather(made, str(path))
+
+
+def write_parquet(tables: Iterator[Table], path: Path) -> None:
+    """Writes tables that follow each other, in row groups of one size: the bytes do not depend on how rows are parted.
+
+    Raises:
+        DataError: the file cannot be written, or a column has another type than in the tables before.
+    """
+    first = next(tables)
+    waiting = _arrow_table(first)
+    schema = waiting.schema
+    with _told(path, "written"), pq.ParquetWriter(path, schema) as writer:
+        for table in tables:
+            waiting = pa.concat_tables([waiting, _fitting(_arrow_table(table), schema, table)])
+            while len(waiting) > ROW_GROUP:
+                _write_group(writer, waiting[:ROW_GROUP])
+                waiting = waiting[ROW_GROUP:]
+        for start in range(0, max(1, len(waiting)), ROW_GROUP):
+            _write_group(writer, waiting[start : start + ROW_GROUP])
+
+
+def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    # In one piece: where pieces meet, the writer would begin a page.
+    writer.write_table(rows.combine_chunks(), row_group_size=ROW_GROUP)
+
+
+def _fitting(made: pa.Table, schema: pa.Schema, table: Table) -> pa.Table:
+    try:
+        return made.cast(schema)
+    except (pa.ArrowException, ValueError) as error:
+        told = f"from {table.row_name(0)} on, a column has another type than before" if len(table) else "other columns"
+        raise modnet.DataError(f"{table.name}: {told}: {' '.join(str(error).split())[:200]}") from error
+
+
+def _arrow_table(table: Table) -> pa.Table:
+    return pa.table({name: _array(column) for name, column in table.columns.items()})
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +40,9 @@ EXCEL = Kind((".xlsx", ".xlsm"), "excel", "openpyxl", "excel")
 SPREADSHEETS = Kind((".xls", ".xlsb", ".ods"), "spreadsheets", "python-calamine", "spreadsheets")
 IMAGES = Kind((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"), "images", "Pillow", "images")
 SQL = Kind((), "sql", "SQLAlchemy", "sql")
+
+PARQUET = (".parquet", ".pq")
+"""The endings of what is written some rows at a time."""
 
 NOT_DATABASES = ("http", "https", "ftp", "file", "s3", "gs", "az", "abfs")
 """The addresses of files."""
@@ -91,4 +94,13 @@ def modnet_write_data(table: Table, path: Path) -> bool | None:
     if kind is None:
         return None
     kind.imported(f"writing {path.name}").write(table, path)
+    return True
+
+
+@modnet.hookimpl
+def modnet_write_blocks(tables: Iterator[Table], path: Path) -> bool | None:
+    """Writes Parquet, some rows at a time."""
+    if not _ends(path, PARQUET):
+        return None
+    ARROW.imported(f"writing {path.name}").write_parquet(tables, path)
     return True

@@ -86,7 +86,7 @@ def test_what_modnet_writes(tmp_path_factory, data, rows):
     }
     table = Table({"id": range(rows), **columns})
     for ending in (".parquet", ".feather", ".arrows"):
-        assert write_foreign(table, folder / f"a{ending}")
+        assert write_foreign(iter([table]), folder / f"a{ending}")
         found = read_plugin(folder / f"a{ending}")
         assert [column.type for column in found.columns.values()] == [column.type for column in table.columns.values()]
         assert values(found) == values(table)
@@ -95,14 +95,14 @@ def test_what_modnet_writes(tmp_path_factory, data, rows):
 def test_text_that_looks_like_something_else_stays_text(tmp_path):
     table = Table({"id": [1, 2, 3], "code": ["007", "1e5", "true"]})
     for name in ("a.parquet", "a.xlsx"):
-        assert write_foreign(table, tmp_path / name)
+        assert write_foreign(iter([table]), tmp_path / name)
         column = read_plugin(tmp_path / name).columns["code"]
         assert (column.type, column.strings()) == ("text", ["007", "1e5", "true"])
 
 
 def test_texts_of_a_workbook_are_no_formulas_and_have_no_control_characters(tmp_path):
     table = Table({"=1+2": [1, 2], "name": ["=1+1", "a\x1bb"], "size": [float("inf"), 1.5]})
-    assert write_foreign(table, tmp_path / "a.xlsx")
+    assert write_foreign(iter([table]), tmp_path / "a.xlsx")
     columns = read_plugin(tmp_path / "a.xlsx").columns
     assert list(columns) == ["=1+2", "name", "size"]
     assert columns["name"].strings() == ["=1+1", "a\\x1bb"]
@@ -112,4 +112,4 @@ def test_texts_of_a_workbook_are_no_formulas_and_have_no_control_characters(tmp_
 def test_a_path_that_cannot_be_written_to(tmp_path):
     for name in ("a.parquet", "a.feather", "a.arrows", "a.xlsx"):
         with pytest.raises(modnet.DataError, match="cannot be written"):
-            write_foreign(Table({"a": [1]}), tmp_path / "no" / name)
+            write_foreign(iter([Table({"a": [1]})]), tmp_path / "no" / name)

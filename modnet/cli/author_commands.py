@@ -1,0 +1,100 @@
+"""The rows of the commands for authors of plugins, and for who has installed some."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from modnet.cli.command import JSON, Command
+from modnet.cli.command import argument as _argument
+from modnet.cli.command import option as _option
+
+PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
+"""What `new-plugin` has templates for; the first three are written by default."""
+
+AUTHORS = (
+    Command(
+        "plugins",
+        "List what installed plugins offer, and what is broken.",
+        """
+        List the components, kernels and hooks of installed plugins. Each of them is imported, to see whether that
+        works.
+
+        With --times the first of a package pays for what they share.
+
+        \b
+        Example:
+          modnet plugins --all
+
+        \b
+        JSON: [{"kind", "type", "version", "plugin", "from", "error", "seconds"}]
+        """,
+        _option("--all", "everything", is_flag=True, help="The built-in components too."),
+        _option("--errors", is_flag=True, help="Only what is broken, with the traceback of each."),
+        _option("--times", is_flag=True, help="How long each took to import, the slowest first."),
+        JSON,
+    ),
+    Command(
+        "new-plugin",
+        "Write a plugin to start from.",
+        """
+        Write a distribution with a layer, an activation and a loss, or with the kinds that are asked for, their tests,
+        a spec to train, a README, a licence and a CI file.
+
+        It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be
+        there yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE
+        and `license` in pyproject.toml.
+
+        \b
+        Example:
+          modnet new-plugin wave
+          modnet new-plugin wave --kind optimizer --kind command
+        """,
+        _argument("name"),
+        _option(
+            "--kind",
+            "kinds",
+            multiple=True,
+            type=click.Choice(PLUGIN_KINDS),
+            help="What it offers; can be given several times. By default layer, activation and loss.",
+        ),
+        _option(
+            "--core",
+            metavar="REQUIREMENT",
+            help="What its CI file gives to pip for modnet-core, where no index has it: 'modnet-core[cli] @ git+URL'. "
+            "By default the repository from which pip has installed it here, or modnet-core[cli].",
+        ),
+        _option(
+            "--directory",
+            default=".",
+            metavar="DIR",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Where the plugin's folder is made; by default the current folder.",
+        ),
+    ),
+    Command(
+        "check-plugin",
+        "Prove that a plugin's components keep their contract.",
+        """
+        Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes,
+        dtypes, batches of any size, threads, model files and more. Kernels against the numpy code that they stand for.
+        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to fix it.
+
+        Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed.
+        It is "not applicable" where it says nothing about such a component, and "not examined" for want of a library,
+        or because a rule that it builds upon has failed. The exit status is 1 where a rule is broken.
+
+        \b
+        Example:
+          modnet check-plugin modnet-wave
+
+        \b
+        JSON: [{"kind", "type", "label",
+                "rules": [{"rule", "status", "text", "remedy"}]}]
+        """,
+        _argument("distribution"),
+        _option("--rules", "by_rule", is_flag=True, help="Each rule, for each use that a component was tried in."),
+        JSON,
+    ),
+)
