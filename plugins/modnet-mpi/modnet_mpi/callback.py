@@ -34,20 +34,25 @@ class Mpi(Callback, type="mpi"):
         return world()
 
     def join(self, run: modnet.Run) -> object:
-        return self if run.processes is None else _Guard(run.processes)
+        return _Guard(self.processes())
 
 
 class _Guard:
     """Ends all processes where this one leaves a run that it shares before its end, as the others would wait for it."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World | None) -> None:
         self.world = world
-        world.expected = True
+        self.expected(True)
+
+    def expected(self, now: bool) -> None:
+        """Whether the others expect this process to take part."""
+        if self.world is not None:
+            self.world.expected = now
 
     def modnet_training_ended(self, run: modnet.Run) -> None:
         # All processes have the same loss, so that all of them have this error.
         if isinstance(sys.exception(), modnet.Diverged):
-            self.world.expected = False
+            self.expected(False)
 
     def modnet_training_concluded(self, run: modnet.Run) -> None:
-        self.world.expected = False
+        self.expected(False)

@@ -10,6 +10,9 @@ import pytest
 
 FOLDER = Path(__file__).parent
 
+# Compiled kernels take seconds to import, in every process.
+os.environ["MODNET_KERNELS"] = "off"
+
 
 @pytest.fixture(autouse=True)
 def loud_arithmetic():
