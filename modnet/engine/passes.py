@@ -20,6 +20,7 @@ from modnet.errors import DataError, ShapeError, TrainingError
 from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context, Shared
 from modnet.kinds.schedule import Progress
+from modnet.kinds.sharing import Share
 from modnet.plugins.faults import broken, raise_fault
 from modnet.words import show
 
@@ -127,6 +128,10 @@ class Pass:
     def ask_progress(self, ask: Callable[[], Progress] | None) -> None:
         """Lets layers know where a run stands: `ask` is called when one of them reads `context.progress`."""
         self._common.ask_progress = ask
+
+    def take_share(self, share: Share | None) -> None:
+        """Tells the layers of which part of a shared batch the next rows are; None for a whole batch."""
+        self._common.share = share
 
     def _spreading(self, node: GraphNode, forward: Callable[..., Any]) -> Callable[..., Any]:
         """`forward` of a layer with several outputs: returns the first, and puts the others into their slots."""

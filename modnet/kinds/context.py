@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from modnet.arrays import Array, aligned_empty
 from modnet.kinds.schedule import Progress
+from modnet.kinds.sharing import Share
 
 
 class Shared:
@@ -23,15 +24,17 @@ class Shared:
         ask_progress: says where the run stands, None outside training. A function, since most steps have no layer that
             asks.
         noted: where `Context.do` notes its calls; None if nobody wants to repeat them.
+        share: the part of the batch that passes here, where several processes share it; None for a whole batch.
     """
 
-    __slots__ = ("ask_progress", "held", "noted", "penalty")
+    __slots__ = ("ask_progress", "held", "noted", "penalty", "share")
 
     def __init__(self) -> None:
         self.held = 0
         self.penalty = 0.0
         self.ask_progress: Callable[[], Progress] | None = None
         self.noted: list[Callable[[], Any]] | None = None
+        self.share: Share | None = None
 
 
 class Context:
@@ -150,6 +153,20 @@ class Context:
         and writes. The loss is a mean over the batch, so the number is one for the whole batch, too.
         """
         self._shared.penalty += float(value)
+
+    @property
+    def shares_batch(self) -> bool:
+        """Whether the rows of this pass are a part of a batch that several processes share."""
+        return self._shared.share is not None
+
+    def sum_of_batch(self, array: Array) -> Array:
+        """The sum of an array over all parts of the batch, where several processes share it; else the array itself.
+
+        For a layer that computes something of all rows of a batch, such as their mean: every process calls this with
+        the sum over its own rows, which is overwritten, and continues with that of all.
+        """
+        share = self._shared.share
+        return array if share is None else share.add_up(array)
 
     def child(self, name: str) -> Child:
         """The context of a layer inside this layer; always the same one for the same name.

@@ -114,7 +114,8 @@ class State(Record):
 class Layer(Component):
     """A function from one or several arrays to one or several arrays.
 
-    The class variables are promises to the engine, which it uses to save work; the defaults promise nothing.
+    The class variables are promises to the engine, which it uses to save work; the defaults promise nothing, except
+    for `divisible`.
 
     Attributes:
         inputs: the fewest and the most inputs that `forward` takes; None for no limit.
@@ -147,6 +148,9 @@ class Layer(Component):
         takes_members: `forward` and `backward` also take the inputs and the arrays of all members of an ensemble,
             (batch, members, ...) and (members, ...), where arrays have all axes of a sample.
         draws: the layer draws random numbers in training (dropout), so that the members of an ensemble need some each.
+        divisible: several processes may share a batch in training, each with some of its rows. True unless a layer says
+            otherwise: the output for a row may then depend on other rows only through `context.sum_of_batch`, and
+            random numbers are drawn for rows, as arrays whose first axis is the batch.
         only_in_prediction: the layer corrects what the network gives, after training (the mean of the members of an
             ensemble, calibration, bounds), and its output stays in the range of its input, or in the range of convex
             sums of it. At the network's end, the training's loss is therefore measured on its input; validation,
@@ -178,6 +182,7 @@ class Layer(Component):
     featurewise: ClassVar[bool] = False
     takes_members: ClassVar[bool] = False
     draws: ClassVar[bool] = False
+    divisible: ClassVar[bool] = True
     only_in_prediction: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
     true_gradient: ClassVar[bool] = True

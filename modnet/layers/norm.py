@@ -78,7 +78,8 @@ class BatchNorm(Layer, type="batch_norm"):
     running = (1 - momentum) * running + momentum * batch, where the batch variance is divided by n - 1. This is torch's
     convention; a momentum of 0.1 here is 0.9 in Keras. In prediction the running ones are used. They are also used, and
     not updated, in training for a batch with a single value per feature, which has no variance. Steps that a mask
-    leaves out are normalized like the others, but do not count in mean and variance.
+    leaves out are normalized like the others, but do not count in mean and variance. Of a batch that several processes
+    share, mean and variance are those of all its rows.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; running means instead of a final pass over the
     data are common practice.
@@ -114,24 +115,27 @@ class BatchNorm(Layer, type="batch_norm"):
         rows = x.reshape(-1, x.shape[-1])
         normalized = context.buffer(rows.shape)
         left = rows_of_steps(context.masks[0], x) if context.training else None
-        count = len(rows) if left is None else int(np.count_nonzero(left))
+        own = len(rows) if left is None else int(np.count_nonzero(left))
+        count = own
+        if context.training and context.shares_batch:
+            count = int(context.sum_of_batch(np.array([own], np.float64))[0])
         of_batch = context.training and count > 1
         if of_batch:
             seen = rows
             if left is not None:
-                seen = np.compress(left, rows, axis=0, out=context.buffer((count, rows.shape[1])))
-            mean = np.mean(seen, axis=0)
+                seen = np.compress(left, rows, axis=0, out=context.buffer((own, rows.shape[1])))
+            mean = context.sum_of_batch(np.add.reduce(seen, axis=0)) / count
             np.subtract(rows, mean, out=normalized)
             centred = normalized if left is None else np.subtract(seen, mean, out=seen)
             # Not mean(x**2) - mean**2, which cancels for features far from 0.
-            variance = np.einsum("ij,ij->j", centred, centred) / count
+            variance = context.sum_of_batch(np.einsum("ij,ij->j", centred, centred)) / count
             self.follow(context, mean, variance * (count / (count - 1)))
         else:
             np.subtract(rows, context.state["running_mean"], out=normalized)
             variance = context.state["running_variance"]
         inverse = 1 / np.sqrt(variance + self.epsilon)
         np.multiply(normalized, inverse, out=normalized)
-        context.save(normalized, inverse, of_batch, left)
+        context.save(normalized, inverse, count if of_batch else 0, left)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
         np.add(y, context.params["shift"], out=y)
         return y.reshape(x.shape)
@@ -162,17 +166,18 @@ class BatchNorm(Layer, type="batch_norm"):
             np.add(running, self.momentum * batch, out=running)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
-        normalized, inverse, of_batch, left = context.saved
+        normalized, inverse, count, left = context.saved
         rows = gradient.reshape(normalized.shape)
         shift = np.add.reduce(rows, axis=0, out=context.grads["shift"])
         scale = np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"])
         if not context.needs_input_gradient:
             return None
         result = context.buffer(normalized.shape)
-        if of_batch:
+        if count:
             # The effects of x on the mean and on the variance: with n rows, the gradient of x is
             # scale / sqrt(variance + epsilon) * (g - sum(g) / n - normalized * sum(g * normalized) / n).
-            count = len(rows) if left is None else np.count_nonzero(left)
+            if context.shares_batch:  # the effects of all rows, while the gradients of the parameters are of these
+                shift, scale = context.sum_of_batch(np.stack((shift, scale)))
             np.multiply(normalized, scale / count, out=result)
             np.add(result, shift / count, out=result)
             if left is not None:  # these rows had no effect on either

@@ -99,6 +99,11 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
     def streams(self) -> bool:  # type: ignore[override]
         return self.causal
 
+    @property
+    def divisible(self) -> bool:  # type: ignore[override]
+        # The random numbers of a weight depend on where its tile is in the batch.
+        return not self.dropout
+
     @classmethod
     def examples(cls) -> Sequence[Example]:
         rotary = cls(heads=4, key_value_heads=2, head_size=6, causal=True, rotary=True, output_bias=False)
