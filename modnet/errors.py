@@ -15,6 +15,7 @@ ModnetError
     Truncated            shorter than its own header says
     MalformedFile        a rule of the format is broken
     ChecksumMismatch     the bytes are not those that were written
+    WrongId              a whole file, but not the one that was asked for: .found, .expected
     NewerFormat          written by a newer modnet
     ParameterMismatch    arrays and network differ: .missing, .unexpected, .mismatched
   TrainingError
@@ -261,6 +262,18 @@ class MalformedFile(ModelFileError):
 
 class ChecksumMismatch(ModelFileError):
     """The bytes are not those that were written."""
+
+
+class WrongId(ModelFileError):
+    """A whole model file, but not the one that was asked for.
+
+    Attributes:
+        found, expected: the two ids, as text.
+    """
+
+    def __init__(self, path: str | PathLike[str], found: str, expected: str) -> None:
+        self.found, self.expected = found, expected
+        super().__init__(path, f"this is another model: its id is {found}, expected {expected}")
 
 
 class NewerFormat(ModelFileError):

@@ -67,6 +67,7 @@ INSIDE = {
         "modnet.model.engines": "few networks are computed by another engine",
         "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
+    "modnet.model.url": {"fsspec": "an optional library"},
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.engine.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {
@@ -93,12 +94,14 @@ OPTIONAL = {
     "markupsafe": ("modnet.assessment.report.page",),
     "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
     "optuna": ("modnet.assessment.search.study",),
+    "fsspec": ("modnet.model.url",),
     "pyarrow": ("modnet.data.frames",),
     "pytest": ("modnet.testing.items",),
+    "PyInstaller": ("modnet.freezing.hook-modnet",),
 }
 """Library -> the only modules that may import it, so that the others work without it."""
 
-LIBRARIES_AT_THE_TOP = ("modnet.cli.", "modnet.testing.items")
+LIBRARIES_AT_THE_TOP = ("modnet.cli.", "modnet.freezing.hook-modnet", "modnet.testing.items")
 """Modules that are imported where their library is there."""
 
 

@@ -15,6 +15,7 @@ from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
 from modnet.cli.command import pairs as _pairs
+from modnet.cli.file_commands import FILES
 from modnet.cli.trust_commands import TRUST
 from modnet.cli.why_commands import WHY
 
@@ -97,6 +98,12 @@ _ROWS = (
         PLUGIN,
         SET,
         _option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
+        _pairs(
+            "--set-metadata",
+            "entries",
+            metavar="KEY=VALUE",
+            help="Keep an entry in the metadata of the model: --set-metadata commit=1f3a9c2.",
+        ),
         _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
         JSON,
     ),
@@ -342,163 +349,7 @@ _ROWS = (
         SET,
         JSON,
     ),
-    Command(
-        "inspect",
-        "Show what a model file says about itself.",
-        """
-        Show what is in a model file: who made it, what it needs and whether that is installed, its nodes and arrays.
-
-        Only the header is read: no plugin is imported, no network is built, and the arrays' checksums are not compared
-        (modnet verify does that).
-
-        \b
-        Example:
-          modnet inspect digits.modnet
-
-        \b
-        JSON: {"file", "format", "bytes", "id", "made_by",
-               "needs": [{"distribution", "version", "components", "installed",
-               "missing", "status"}], "features", "spec", "schema", "history",
-               "metrics", "epochs", "metadata", "checkpoint": {"step", "epoch"},
-               "other",
-               "nodes": [{"name", "type"}],
-               "groups": [{"name", "dtype", "arrays", "bytes"}],
-               "arrays": [{"name", "group", "dtype", "shape", "bytes"}]}
-        """,
-        _argument("model"),
-        JSON,
-    ),
-    Command(
-        "verify",
-        "Check that model files are whole.",
-        """
-        Compare every MODEL with its checksums; show what is damaged, and what can still be read.
-
-        The exit status is 0 if all files are intact, 1 if one is damaged, and 2 if one does not exist or is not a
-        model file. No plugin is imported, no network is built.
-
-        \b
-        Example:
-          modnet verify models/*.modnet
-
-        \b
-        JSON: [{"file", "whole", "error", "bytes", "id",
-               "segments": [{"group", "offset", "bytes", "whole", "missing",
-               "arrays": [name]}]}]
-        """,
-        _argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
-        JSON,
-    ),
-    Command(
-        "diff",
-        "Show what differs between two model files.",
-        """
-        Show what differs between two model files: spec, origins of components, table, figures, and arrays.
-
-        The exit status is 0 if they hold the same values, 1 if they differ, and 2 if one cannot be read. No plugin
-        is imported, no network is built.
-
-        \b
-        Example:
-          modnet diff before.modnet after.modnet
-
-        \b
-        JSON: {"a", "b", "same", "identical", "header": [{"path", "a", "b"}],
-               "only_in_a": [{"group", "name"}], "only_in_b": [{"group", "name"}],
-               "arrays": [{"group", "name", "dtypes", "shapes", "differing",
-               "largest", "mean"}]}
-        """,
-        _argument("a"),
-        _argument("b"),
-        JSON,
-    ),
-    Command(
-        "edit",
-        "Change a model file: drop, convert, rename, merge, annotate.",
-        """
-        Write a changed copy of a model file, or change it in place.
-
-        No plugin is imported, no network is built. Everything else stays unchanged. OUT is replaced as a whole or
-        not at all; a damaged MODEL is refused, unless the damage is in a part that is removed.
-
-        \b
-        Examples:
-          modnet edit step-4800.modnet -o digits.modnet --drop-resume-state
-          modnet edit digits.modnet -o small.modnet --cast float16 --drop-history
-          modnet edit digits.modnet -o digits.modnet --set-metadata author=Ada
-          modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
-        """,
-        _argument("model"),
-        _option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            type=click.Path(),
-            required=True,
-            help="The file to write; MODEL itself to change it in place.",
-        ),
-        _option(
-            "--drop-resume-state",
-            is_flag=True,
-            help="Remove what is only needed to resume the training, such as the optimizer's arrays: a checkpoint "
-            "becomes a model.",
-        ),
-        _option("--drop-history", is_flag=True, help="Remove the figures of each epoch."),
-        _option(
-            "--cast",
-            type=click.Choice(["float16", "float32", "float64"]),
-            help="Convert the numbers. float16 is only for storage: loading converts it back.",
-        ),
-        _pairs(
-            "--set-metadata",
-            "entries",
-            metavar="KEY=VALUE",
-            help="Set an entry of the metadata to a text.",
-        ),
-        _pairs(
-            "--set-metadata-json",
-            "values",
-            metavar="KEY=JSON",
-            help="Set an entry of the metadata to a number, list or other value.",
-        ),
-        _pairs(
-            "--remove-metadata",
-            "removed",
-            metavar="KEY",
-            help="Remove an entry of the metadata.",
-        ),
-        _pairs(
-            "--take",
-            "taken",
-            metavar="NODE=FILE",
-            help="Take the arrays of a node from another model file.",
-        ),
-        _pairs(
-            "--rename",
-            "renamed",
-            metavar="OLD=NEW",
-            help="Rename a node, in the spec and in its arrays.",
-        ),
-    ),
-    Command(
-        "convert",
-        "Write a model in another format, or make one of it.",
-        """
-        Write the model SOURCE as TARGET, in the format that the ending of TARGET asks for.
-
-        Plugins have the formats: .onnx is modnet-onnx's. What cannot be converted is listed, with the reasons, before
-        anything is written.
-
-        \b
-        Examples:
-          modnet convert penguins.modnet penguins.onnx
-          modnet convert digits.modnet digits.onnx --option opset=18
-        """,
-        _argument("source"),
-        _argument("target"),
-        _pairs("--option", "options", metavar="NAME=VALUE", help="An option of the format, such as opset=18."),
-        PLUGIN,
-    ),
+    *FILES,
     *AUTHORS,
     Command(
         "schema",

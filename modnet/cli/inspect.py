@@ -43,6 +43,9 @@ LINES_AT_A_TIME = 500
 MOST_RANGES = 12
 """The ranges of how many columns are shown."""
 
+DIGITS = 12
+"""How many digits of a fingerprint are shown."""
+
 MOST_MAPS = 2
 """How many maps within a map are shown with what is in them."""
 
@@ -53,7 +56,7 @@ MOST_MISSING = 4
 def run(model: str, as_json: bool) -> None:
     with opened(model) as file:
         found = structure(file)
-        header = Header.parse(found.header)
+        header = Header.of_file(file.path, found.header)
         figures = unpacked(file, header, found) if as_json else {}
     needs = [_status_of(need) for need in header.needs]
     if as_json:
@@ -188,6 +191,7 @@ def _nbytes(view: View) -> int:
 
 def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header intact"
+    yield from _labelled("id", found.id.hex())
     if header.made_by:
         yield from _labelled("made by", ", ".join(f"{name} {version}" for name, version in header.made_by.items()))
     for index, need in enumerate(needs):
@@ -197,6 +201,9 @@ def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, 
     for label, values in (("results", header.results), ("metadata", header.metadata)):
         for index, (key, value) in enumerate(_entries(values)):
             yield from _labelled("" if index else label, f"{key} = {show(value)}")
+    for index, (name, fingerprint) in enumerate(header.data.items()):
+        what, _, digest = fingerprint.rpartition(" ")
+        yield from _labelled("" if index else "data", f"{name}: {what} {digest[:DIGITS]}")
     if header.features:
         what = ", ".join(header.features)
         yield from _labelled("features", f"unknown to this version, which does not load the model: {what}")

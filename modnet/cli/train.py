@@ -17,6 +17,7 @@ from modnet.cli.job import Job
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
 from modnet.cli.rescue import Interrupts, save_somewhere, saving, untouched
+from modnet.cli.settings import parse_pairs
 from modnet.cli.training_texts import Screen, conclusion, introduction
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.load import LoadedData
@@ -65,15 +66,18 @@ def run(
     plugins: tuple[str, ...],
     settings: tuple[str, ...],
     resume: bool,
+    entries: tuple[str, ...],
     profiled: bool,
     as_json: bool,
 ) -> int:
+    metadata = parse_pairs("--set-metadata KEY=VALUE", entries, "commit=1f3a9c2")
     job = Job.open(spec, plugins, settings)
     path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
     check_output(path)
     objective = job.objective()
     loaded = job.load_data()
     network = job.network
+    network.card = network.card.replace(metadata={**network.card.metadata, **metadata})
     job.require_savable(objective)
     screen = Screen(path)
     if not as_json:
@@ -89,7 +93,7 @@ def run(
     if as_json:
         screen.tell_json(_plain(network, path, outcome.history, profile))
     else:
-        again = shlex.join(_command(spec, output, plugins, settings)) if outcome.status in STOPPED else ""
+        again = shlex.join(_command(spec, output, plugins, settings, entries)) if outcome.status in STOPPED else ""
         screen.tell(conclusion(job, loaded, path, plugins, again, whole=outcome.failure is None))
         if profile is not None:
             screen.tell(f"\n{profile}")
@@ -270,8 +274,11 @@ def _final_figures(network: Network, loaded: LoadedData, outcome: _Outcome, inte
     return known
 
 
-def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
+def _command(
+    spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...], entries: tuple[str, ...]
+) -> list[str]:
     """The command that resumes a stopped run."""
     options = [("-o", output)] if output else []
     options += [("--plugin", file) for file in plugins] + [("--set", setting) for setting in settings]
+    options += [("--set-metadata", entry) for entry in entries]
     return ["modnet", "train", spec, *(word for option in options for word in option), "--resume"]

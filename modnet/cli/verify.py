@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import click
+
 from modnet.cli.failures import FAILED, report
 from modnet.cli.output import echo, echo_json
-from modnet.errors import ModelFileError, NewerFormat, NotAModelFile
+from modnet.errors import ModelFileError, NewerFormat, NotAModelFile, WrongId
 from modnet.model.container import NETWORK_GROUPS
 from modnet.model.damage import SegmentState, Verification, verify
 from modnet.model.edit import is_for_resuming
+from modnet.model.identity import check_id, require_id
 from modnet.words import counted, listed, printable, readable_bytes
 
 MOST_NAMES = 8
@@ -24,7 +27,7 @@ class _Verdict:
 
     Attributes:
         whole: whether it is a model file without faults; None if that cannot be judged.
-        message: what is wrong, or "".
+        message: what is wrong, or ""; of a whole one, that it is not the one that was asked for.
         found: its parts, where they can be told.
         status: the exit status.
     """
@@ -36,10 +39,12 @@ class _Verdict:
     status: int = 0
 
 
-def run(models: tuple[str, ...], as_json: bool) -> int:
+def run(models: tuple[str, ...], id: str | None, as_json: bool) -> int:
+    if id is not None:
+        _check(id, models)
     verdicts = []
     for model in models:
-        verdict = _judge(model)
+        verdict = _judge(model, id)
         verdicts.append(verdict)
         if not as_json and verdict.whole is not None:
             echo("\n".join(_indented(model, list(_lines(verdict)))))
@@ -48,7 +53,16 @@ def run(models: tuple[str, ...], as_json: bool) -> int:
     return max(verdict.status for verdict in verdicts)
 
 
-def _judge(model: str) -> _Verdict:
+def _check(id: str, models: Sequence[str]) -> None:
+    if len(models) > 1:
+        raise click.UsageError(f"--id: it is that of one model; {len(models)} are given")
+    try:
+        check_id(id)
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
+
+
+def _judge(model: str, id: str | None) -> _Verdict:
     try:
         found = verify(model)
     except OSError as error:
@@ -58,6 +72,11 @@ def _judge(model: str) -> _Verdict:
         if isinstance(error, NotAModelFile | NewerFormat):
             return _Verdict(model, None, message, status=report(error))
         return _Verdict(model, False, message, status=FAILED)
+    if found.whole and id is not None:
+        try:
+            require_id(model, found.id, id)
+        except WrongId as error:
+            return _Verdict(model, True, error.what, found, FAILED)
     return _Verdict(model, found.whole, found.fault, found, 0 if found.whole else FAILED)
 
 
@@ -91,6 +110,8 @@ def _lines(verdict: _Verdict) -> Iterator[str]:
     elif found.whole:
         arrays = sum(len(state.segment.views) for state in found.segments)
         yield f"intact: {counted(arrays, 'array')}, {readable_bytes(found.size)}"
+        if verdict.message:
+            yield verdict.message
     else:
         yield from _damage(verdict.model, found)
 

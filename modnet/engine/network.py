@@ -48,10 +48,24 @@ class Network(BuiltGraph):
         self._passes = Passes()
         self._rows: RowPredictor | None = None
         self._other_pass: Callable[[], Pass] | None = None
+        self._identity: Callable[[Network], str | None] | None = None
         # The shape of a sample if there is a single input: an array of exactly this shape needs no further check. For
         # predictions of one row, the full check of `given_arrays` would take a good part of the time.
         self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
         self._widest = max(math.prod(axis or 1 for axis in shape) for node in graph.nodes for shape in node.shapes)
+
+    @property
+    def id(self) -> str | None:
+        """The id of the model file that it was loaded from or saved to last, 64 hexadecimal digits.
+
+        None for a network that has never been saved, or whose arrays or card have been changed since. That is found out
+        by hashing the arrays (1 ms for each megabyte), unless they cannot be changed: who wants it often keeps it.
+        """
+        return None if self._identity is None else self._identity(self)
+
+    def identify(self, identity: Callable[[Network], str | None]) -> None:
+        """Says how the id of this network is found: it has just been loaded or saved."""
+        self._identity = identity
 
     @property
     def spec(self) -> Spec:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from io import FileIO
+from typing import BinaryIO
 from zlib import crc32
 
 from modnet.errors import NotAModelFile
@@ -30,6 +31,8 @@ except ImportError:  # on Windows
 _WRITE_LENGTH = 16 << 20  # bytes in one write: Ctrl-C takes effect between two of them
 _NAME_LENGTH = 50  # bytes; the temporary name is longer than the target's, and must not exceed the system's limit
 _FOREIGN_AGE = 24 * 3600  # seconds
+_MOST_LINKS = 40  # as Linux follows
+_DESCRIPTORS = re.compile(r"/dev/fd|/proc/(\d+|self|thread-self)(/task/\d+)?/fd")
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY)
 
 
@@ -52,7 +55,7 @@ def replace_file(
         beginning: called when all pieces have been written; the bytes that it returns overwrite the start of the file.
 
     Raises:
-        NotAModelFile: the path is a folder, pipe, socket or device.
+        NotAModelFile: the path is a folder, pipe, socket or device, or the name of a descriptor.
         OSError: from the system, for a missing folder or a full disk, for example; its `filename` is the target.
     """
     target = _target(path)
@@ -76,7 +79,28 @@ def replace_file(
 def _target(path: str | os.PathLike[str]) -> str:
     if os.path.basename(path) in ("", os.curdir, os.pardir):
         raise NotAModelFile(path, "this is a folder; expected the path of a file")
+    require_name(path)
     return os.path.realpath(os.path.expanduser(path))
+
+
+def require_name(path: str | os.PathLike[str]) -> None:
+    """Checks that a path, or the link that it is, names a file: `/dev/stdout` and `/proc/self/fd/3` are open files.
+
+    A file cannot be replaced through these: the open one would stay as it is, and another one might be written.
+
+    Raises:
+        NotAModelFile: it is no name.
+    """
+    name = os.path.expanduser(path)
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(os.path.dirname(name))
+        if _DESCRIPTORS.fullmatch(folder):
+            what = "this is an open file and no name; expected the path of a file"
+            raise NotAModelFile(path, f"{what} (a program can give the file itself: modnet.save(network, file))")
+        try:
+            name = os.path.join(folder, os.readlink(name))
+        except OSError:
+            return
 
 
 class _Temporary:
@@ -121,8 +145,7 @@ def _fill(
     durable: bool,
 ) -> None:
     """Writes the content, and prepares the file to replace the old one."""
-    for piece in pieces:
-        _write(file, memoryview(piece))
+    write_pieces(file, pieces)
     if beginning is not None:
         file.seek(0)
         _write(file, memoryview(beginning()))
@@ -213,9 +236,17 @@ def _status(path: str | os.PathLike[str], target: str) -> os.stat_result | None:
     return status
 
 
-def _write(file: FileIO, rest: memoryview) -> None:
+def write_pieces(file: BinaryIO | FileIO, pieces: Iterable[bytes | memoryview]) -> None:
+    """Writes all pieces to an open file, which may take a part of one at a time."""
+    for piece in pieces:
+        _write(file, memoryview(piece))
+
+
+def _write(file: BinaryIO | FileIO, rest: memoryview) -> None:
     while rest:
-        rest = rest[file.write(rest[:_WRITE_LENGTH]) :]
+        part = rest[:_WRITE_LENGTH]
+        count = file.write(part)
+        rest = rest[len(part) if count is None else count :]  # some files that are not the system's do not count
 
 
 def _adopt(file: FileIO, old: os.stat_result) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from modnet.model.container import View
 from modnet.model.damage import require_whole
 from modnet.model.header import Header
-from modnet.model.reader import File, HeaderOnly, opened, structure
+from modnet.model.reader import HeaderOnly, opened, structure
+from modnet.model.source import File
 from modnet.words import Path
 
 CHUNK = 1 << 18
@@ -135,7 +136,7 @@ class _Compared:
 def _whole(path: str | PathLike[str]) -> Iterator[_Compared]:
     with opened(path) as file:
         found = structure(file)
-        header = Header.parse(found.header)
+        header = Header.of_file(file.path, found.header)
         for segment in found.segments:
             require_whole(file, segment)
         yield _Compared(file, found, header)

@@ -108,6 +108,15 @@ class View(NamedTuple):
     offset: int
 
 
+class Hashed(NamedTuple):
+    """A payload as its digest has it: its group, the name of its dtype, its bytes."""
+
+    group: str
+    dtype: str
+    length: int
+    sha256: bytes
+
+
 class Segment(Record, eq=False):
     """One payload of a file: `length` bytes from position `offset` of the file on.
 
@@ -125,6 +134,10 @@ class Segment(Record, eq=False):
     @property
     def end(self) -> int:
         return self.offset + self.length
+
+    @property
+    def hashed(self) -> Hashed:
+        return Hashed(self.group, self.dtype.name, self.length, self.sha256)
 
     @property
     def views(self) -> list[View]:

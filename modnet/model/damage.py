@@ -11,7 +11,8 @@ import numpy as np
 from modnet.errors import ChecksumMismatch, ModelFileError
 from modnet.model import container
 from modnet.model.container import Fault, Segment
-from modnet.model.reader import File, check_frames, front, opened
+from modnet.model.reader import check_frames, front, opened
+from modnet.model.source import File
 from modnet.words import legible
 
 

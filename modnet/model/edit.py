@@ -19,7 +19,8 @@ from modnet.model.container import DTYPES, NETWORK_GROUPS, Fault, Segment, View
 from modnet.model.damage import Checked, mismatch, require_whole
 from modnet.model.figures import KEYS, is_figures
 from modnet.model.header import Header, automatic_names
-from modnet.model.reader import File, HeaderOnly, check_frames, front, layout, opened, require_length, structure
+from modnet.model.reader import HeaderOnly, check_frames, front, layout, opened, require_length, structure
+from modnet.model.source import File
 from modnet.model.writer import StreamedGroup, write
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
@@ -82,7 +83,7 @@ class _Changes:
     def applied(self, file: File, files: ExitStack) -> tuple[Header, list[StreamedGroup]]:
         """The header and the groups to write; what has been opened is closed with the last of their pieces."""
         found = front(file)
-        header = Header.parse(found.header)
+        header = Header.of_file(file.path, found.header)
         header.require_features(file.path)
         groups = _copies(file, found, is_for_resuming if self.drop_resume_state else lambda _: False)
         taking = _Taking(self.take, files)
@@ -149,7 +150,7 @@ def _closing(pieces: Iterable[memoryview], files: Iterable[File]) -> Iterator[me
     """The last pieces; then the files are closed, because Windows cannot replace an open file."""
     yield from pieces
     for file in files:
-        file.raw.close()
+        file.close()
 
 
 def _edited_metadata(old: Mapping[str, Any], new: Mapping[str, Any], removed: Sequence[str]) -> dict[str, Any]:

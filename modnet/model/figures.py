@@ -17,7 +17,8 @@ import numpy as np
 
 from modnet.model.container import DIMENSION_LIMIT, Fault, check_name
 from modnet.model.header import Header
-from modnet.model.reader import File, HeaderOnly, ReadGroup, load_group
+from modnet.model.reader import HeaderOnly, ReadGroup, load_group
+from modnet.model.source import File
 
 if TYPE_CHECKING:
     from modnet.model.writer import Group

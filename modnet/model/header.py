@@ -6,15 +6,18 @@ of a component knows its options, so the tables of `spec` are checked only as fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from typing import Any, NamedTuple
 
+import modnet
 from modnet.errors import MalformedFile, NewerFormat
 from modnet.kinds.node import automatic_name
 from modnet.model.container import Fault
-from modnet.model.needs import Need, parse_needs
+from modnet.model.needs import VERSION, Need, parse_needs
 from modnet.plugins.builtin import CORE
+from modnet.plugins.distributions import is_older
 from modnet.words import itemised, legible, show
 
 CARD_KEYS = ("history", "metrics", "results", "metadata", "data")
@@ -204,9 +207,10 @@ class Header:
 
     @classmethod
     def of_file(cls, path: str | PathLike[str], values: dict[str, Any]) -> Header:
-        """The same for a file that is not open; raises MalformedFile."""
+        """The header of a file. Raises MalformedFile, or NewerFormat for a file of a newer release."""
         try:
-            return cls.parse(values)
+            with naming_newer_release(path, values):
+                return cls.parse(values)
         except Fault as fault:
             raise MalformedFile(path, fault.what, fault.where) from None
 
@@ -247,6 +251,25 @@ class Header:
             if activation:
                 made.append(StoredNode(activation[0], _activation(table) or {}, position, True))
         return made
+
+
+@contextmanager
+def naming_newer_release(path: str | PathLike[str], values: Mapping[str, Any]) -> Iterator[None]:
+    """Turns the error about what a file's header says into a NewerFormat if a newer release of the core has written it.
+
+    Such a file may have options and keys that this release takes for mistakes.
+    """
+    try:
+        yield
+    except (Fault, MalformedFile) as error:
+        made_by = values.get("made_by")
+        release = made_by.get(CORE) if type(made_by) is dict else None
+        known = type(release) is str and VERSION.fullmatch(release) is not None
+        if not known or not is_older(modnet.__version__, str(release)):
+            raise
+        advice = f"written with {CORE} {release}, which may know more than {modnet.__version__}, which is installed"
+        what = f"{error.what}\n{advice}:  pip install '{CORE}>={release}'"
+        raise NewerFormat(path, what, error.where) from None
 
 
 def _table(value: Any) -> dict[str, Any] | None:

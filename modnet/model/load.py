@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -26,20 +26,27 @@ from modnet.kinds.component import Component
 from modnet.memory import require
 from modnet.model.container import NETWORK_GROUPS, Fault, Segment, check_plain
 from modnet.model.figures import unpacked
-from modnet.model.header import CARD_KEYS, Header
-from modnet.model.reader import File, HeaderOnly, map_whole, mapped_group, opened, read_group, structure
+from modnet.model.header import CARD_KEYS, Header, naming_newer_release
+from modnet.model.identity import Identity, require_id
+from modnet.model.reader import HeaderOnly, mapped_group, opened, read_group, structure
+from modnet.model.source import File
 from modnet.model.stored import StoredComponentReader, UnreadTraining, most_nodes, read_spec
+from modnet.model.url import is_url
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import NetworkSpec, Spec
 from modnet.words import itemised
+
+if TYPE_CHECKING:
+    from modnet.model.source import Source
 
 _Arrays = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 """Name -> shape and dtype."""
 
 
 def load(
-    path: str | PathLike[str],
+    path: Source,
     *,
+    id: str | None = None,
     mmap: bool = False,
     verify: bool | None = None,
     engine: str | None = None,
@@ -50,8 +57,12 @@ def load(
     A file in another format is offered to the installed plugins (hook `modnet_import`).
 
     Args:
-        mmap: map the file instead of reading it: the parameters then cannot be changed, and the file must not be
-            changed while the network is in use.
+        path: a path; a URL, which fsspec opens (extra `fsspec`); the bytes of a model file; a binary file that is open,
+            which is read from where it stands to its end; or a resource, `importlib.resources.files(...) / "m.modnet"`.
+        id: which model it has to be: its id, or the first digits of it (8 at least), as `network.id` and `modnet
+            inspect` have it. All of the file is then compared with it, mapped or not, unless `verify` is False.
+        mmap: use the arrays where they are, in the file, which is mapped, or in the given bytes, without a copy: the
+            parameters then cannot be changed, and the file or bytes must not be while the network is in use.
         verify: compare the arrays with their digests. By default this is done unless the file is mapped, since it would
             read the whole file. Without it a damaged array is not noticed; the header is always verified.
         engine: what computes `forward` and `predict`, in place of modnet's own layers: "onnxruntime", or what another
@@ -59,13 +70,14 @@ def load(
         registry: where components and plugins are looked up.
 
     Raises:
-        ModelFileError: the file is damaged or is not a model file.
-        NotInstalled: a plugin is missing; the message has the distribution, the version and the command.
+        ModelFileError: the file is damaged or is not a model file; it has another id (`WrongId`); it cannot be mapped.
+        NotInstalled, MissingExtra: a plugin, or what opens the URL, is missing; the message says what to install.
         BrokenPlugin: a plugin is installed but cannot be imported; its own error is the cause.
         OSError: the file cannot be read.
+        ValueError, TypeError: `id` cannot be one; a model cannot be read from such an object.
     """
     registry = registry or default_registry()
-    network = _of_any_format(path, mmap, verify, registry)
+    network = _of_any_format(path, _Wanted(id, mmap, verify), registry)
     if engine is not None:
         from modnet.model.engines import use_engine  # not at the top: few networks are computed by another engine
 
@@ -73,33 +85,54 @@ def load(
     return network
 
 
-def _of_any_format(path: str | PathLike[str], mmap: bool, verify: bool | None, registry: Registry) -> Network:
+class _Wanted(NamedTuple):
+    """What `load` is asked for."""
+
+    id: str | None
+    mmap: bool
+    verify: bool | None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the arrays are compared with their digests."""
+        return (self.id is not None or not self.mmap) if self.verify is None else self.verify
+
+
+def _of_any_format(source: Source, wanted: _Wanted, registry: Registry) -> Network:
     try:
-        with opened(path) as file:
-            network, reader = _loaded(file, registry, mmap, not mmap if verify is None else verify)
+        with opened(source) as file:
+            network, reader = _loaded(file, registry, wanted)
     except NotAModelFile:
+        if not isinstance(source, str | PathLike) or is_url(source):
+            raise  # plugins read files
         from pathlib import Path  # not at the top: a process that only predicts saves it and the 5 modules it imports
 
-        imported = registry.hooks.hook.modnet_import(path=Path(path).expanduser())
+        imported = registry.hooks.hook.modnet_import(path=Path(source).expanduser())
         if imported is None:
             raise
+        if wanted.id is not None:
+            raise ModelFileError(source, "only model files of modnet have an id; this is another format") from None
         return cast(Network, imported)
     reader.warn_of_older(stacklevel=3)
     return network
 
 
-def _loaded(file: File, registry: Registry, mmap: bool, verify: bool) -> tuple[Network, StoredComponentReader]:
+def _loaded(file: File, registry: Registry, wanted: _Wanted) -> tuple[Network, StoredComponentReader]:
     """The network of a file. Other groups of arrays, such as an optimizer's slots, are not read."""
     found = structure(file)
-    header = Header.parse(found.header)
-    reader, spec, graph = checked_network(file.path, header, found, registry)
-    card = _card(file.path, header, reader, spec, graph, unpacked(file, header, found, verify))
+    if wanted.id is not None:
+        require_id(file.path, found.id, wanted.id)
+    with naming_newer_release(file.path, found.header):
+        header = Header.parse(found.header)
+        reader, spec, graph = checked_network(file.path, header, found, registry)
+        card = _card(file.path, header, reader, spec, graph, unpacked(file, header, found, wanted.verified))
     network = Network(card, graph)
-    if not mmap:
+    if not wanted.mmap:
         require(
             network.layout.nbytes(network.dtype), "the network with all its arrays", "use mmap=True to map the file"
         )
-    _fill(network, file, found, mmap, verify)
+    _fill(network, file, found, wanted.mmap, wanted.verified)
+    network.identify(Identity(network, found.id, (segment.hashed for segment in found.segments)))
     return network, reader
 
 
@@ -169,12 +202,14 @@ def restored(
     """
     try:
         check_plain(values)
-        header = Header.parse(values)
-        reader, spec, graph = _stored_graph(path, header, size, arrays, registry or default_registry())
+        with naming_newer_release(path, values):
+            header = Header.parse(values)
+            reader, spec, graph = _stored_graph(path, header, size, arrays, registry or default_registry())
+            card = _card(path, header, reader, spec, graph, {})
     except Fault as fault:
         raise MalformedFile(path, fault.what, fault.where) from None
     require(Layout.of(graph).nbytes(np.dtype(spec.dtype)), "the network with all its arrays")
-    network = Network(_card(path, header, reader, spec, graph, {}), graph)
+    network = Network(card, graph)
     reader.warn_of_older(stacklevel=2)
     return network
 
@@ -214,8 +249,10 @@ def read_schema(path: str | PathLike[str], header: Header, graph: Graph) -> Any:
 
 def _fill(network: Network, file: File, found: HeaderOnly, mmap: bool, verify: bool) -> None:
     """Reads the arrays of a network, or lets it use those in the file."""
-    mapped = map_whole(file) if mmap else None
     groups = found.groups
+    # The bytes of a stream are kept if hardly anything else is in them, so that the network is there once.
+    own = file.own() if groups.keys() <= {*NETWORK_GROUPS} else None
+    mapped = file.mapped() if mmap else own
     for name, array in zip(NETWORK_GROUPS, (network.parameters, network.state), strict=True):
         segments = groups.get(name)
         if segments is None:
@@ -226,7 +263,7 @@ def _fill(network: Network, file: File, found: HeaderOnly, mmap: bool, verify: b
             group = mapped_group(file, mapped, segments, verify)
             flats = [flat.astype(array.dtype, copy=False) for flat in group.flats]
             for flat in flats:
-                flat.flags.writeable = False
+                flat.flags.writeable = not mmap
             array.adopt(*flats)
 
 

@@ -15,7 +15,8 @@ from modnet.plugins.registry import Registry
 from modnet.words import show
 
 _DISTRIBUTION = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?)?")
-_VERSION = re.compile(r"[A-Za-z0-9.!+_-]{0,200}")
+VERSION = re.compile(r"[A-Za-z0-9.!+_-]{0,200}")
+"""What may stand as a version in a command that a message or card asks people to run."""
 
 
 class NeededComponent(NamedTuple):
@@ -64,7 +65,7 @@ def _need(row: Any, where: str) -> Need:
     if type(row) is not dict:
         raise Fault(f"expected a map of distribution, version and components, found {show(row)}", where)
     # Both become part of a command (pip install ...) that a message asks the user to run.
-    for key, pattern in (("distribution", _DISTRIBUTION), ("version", _VERSION)):
+    for key, pattern in (("distribution", _DISTRIBUTION), ("version", VERSION)):
         if type(row.get(key)) is not str or not pattern.fullmatch(row[key]):
             raise Fault(f"expected the {key} of a Python package, found {show(row.get(key))}", f"{where}.{key}")
     components = _list(row.get("components"), f"{where}.components")

@@ -11,19 +11,18 @@ import math
 import os
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from hashlib import sha256
 from io import FileIO
 from itertools import accumulate, groupby
-from mmap import ACCESS_READ
-from mmap import mmap as map_file
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 import numpy as np
 
+from modnet.arrays import aligned_empty
 from modnet.errors import (
     ChecksumMismatch,
     MalformedFile,
@@ -33,11 +32,26 @@ from modnet.errors import (
     TooLarge,
     Truncated,
 )
+from modnet.memory import require
 from modnet.model import container
 from modnet.model.container import Fault, Segment, View
 from modnet.model.foreign import other_format, require_regular
+from modnet.model.source import (
+    File,
+    HeldFile,
+    ReceivedFile,
+    held_bytes,
+    is_regular,
+    name_of,
+    position,
+    require_binary,
+)
+from modnet.model.url import is_url, open_url
 from modnet.records import Record
-from modnet.words import legible
+from modnet.words import legible, show
+
+if TYPE_CHECKING:
+    from modnet.model.source import Source
 
 _FIRST_READ = 64 << 10  # bytes; enough for most headers
 _READ_GROWTH = 16  # each further attempt reads this many times as much
@@ -145,7 +159,7 @@ class HeaderOnly(Record, eq=False):
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: Source,
     *,
     verify: bool = True,
     mmap: bool = False,
@@ -166,7 +180,7 @@ def read(
     """
     with opened(path) as file:
         found = structure(file)
-        mapped = map_whole(file) if mmap else None
+        mapped = file.mapped() if mmap else None
         groups = {}
         for name, segments in found.groups.items():
             if only is not None and name not in only:
@@ -178,53 +192,107 @@ def read(
         return Contents(found.header, groups, found.id, file.size)
 
 
-def read_header(path: str | os.PathLike[str]) -> HeaderOnly:
+def read_header(path: Source) -> HeaderOnly:
     """Reads a model file without its arrays. Raises the errors of `read`."""
     with opened(path) as file:
         return structure(file)
 
 
-class File:
-    """A model file that is opened and measured once, so that all accesses see the same file even if it is replaced."""
-
-    def __init__(self, path: str | os.PathLike[str], raw: FileIO) -> None:
-        self.path = path
-        self.raw = raw
-        self.size = os.fstat(raw.fileno()).st_size
-
-    def read(self, offset: int, length: int) -> bytearray:
-        buffer = bytearray(length)
-        deque(self.fill(offset, memoryview(buffer)), maxlen=0)
-        return buffer
-
-    def fill(self, offset: int, payload: memoryview) -> Iterator[memoryview]:
-        """Reads the file from `offset` on into `payload`; yields each chunk as soon as it has been read."""
-        self.raw.seek(offset)
-        for chunk in container.chunks(payload):
-            rest = chunk
-            while rest:
-                count = self.raw.readinto(rest)
-                if not count:
-                    raise Truncated(self.path, "the file was shortened while it was being read")
-                rest = rest[count:]
-            yield chunk
-
-
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[File]:
-    """Opens the path if it is a regular file, and turns a Fault in the body into an error with the path."""
-    path = os.path.expanduser(path)
-    require_regular(path, os.stat(path))  # before opening: to open a pipe or a device can block or have effects
-    with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _FLAGS)) as raw:
-        require_regular(path, os.fstat(raw.fileno()))  # again, as the path may have been replaced between the two
+def opened(source: Source) -> Iterator[File]:
+    """Opens what a model is read from, and turns a Fault in the body into an error with its name.
+
+    Raises:
+        TypeError: a model cannot be read from such an object.
+        NotAModelFile: the path is no regular file, or the stream one of text.
+        MissingExtra, ModelFileError: a URL cannot be opened, see `open_url`.
+        OSError: the file cannot be read.
+    """
+    name = name_of(source)
+    with ExitStack() as stack:
         try:
-            yield File(path, raw)
+            yield _opened(source, name, stack)
         except Fault as fault:
-            raise MalformedFile(path, fault.what, fault.where) from None
+            raise MalformedFile(name, fault.what, fault.where) from None
         except TooLarge as error:
-            raise ModelFileError(path, str(error)) from None
+            raise ModelFileError(name, str(error)) from None
         except MemoryError:
-            raise ModelFileError(path, "the file does not fit into memory") from None
+            raise ModelFileError(name, "the file does not fit into memory") from None
+
+
+def _opened(source: Any, name: str, stack: ExitStack) -> File:
+    """The file of a source; what is opened for it is closed by the stack."""
+    if is_url(source):
+        return _received(stack.enter_context(open_url(source)), name)
+    if isinstance(source, str | os.PathLike):
+        require_regular(name, os.stat(name))  # before opening: to open a pipe or a device can block or have effects
+        raw = stack.enter_context(FileIO(name, opener=lambda path, _: os.open(path, _FLAGS)))
+        require_regular(name, os.fstat(raw.fileno()))  # again, as the path may have been replaced between the two
+        return File(name, raw)
+    held = held_bytes(source)
+    if held is not None:
+        return HeldFile(name, held)
+    if hasattr(source, "read"):
+        require_binary(source)
+        return File(name, source) if is_regular(source) else _received(source, name)
+    if hasattr(source, "open"):  # a resource of a package, perhaps in an archive
+        return _opened(stack.enter_context(source.open("rb")), name, stack)
+    raise TypeError(f"a model is read from a path, a URL, bytes or a binary file; found a {type(source).__name__}")
+
+
+def _received(stream: Any, path: str) -> File:
+    """A model that comes by a stream, from where that stands to its end.
+
+    A stream need not have an end: not much more is read of it than the header declares, and nothing is allocated for
+    what the header declares and this process cannot have.
+    """
+    start = position(stream)
+    head = bytearray()
+    length = _FIRST_READ
+    while True:
+        ended = _append(stream, head, length)
+        try:
+            found = front(ReceivedFile(path, head, start))
+            break
+        except Truncated:
+            if ended:
+                raise
+            length = min(length * _READ_GROWTH, container.HEADER_LIMIT + container.ID_LENGTH)
+    end = found.segments[-1].end if found.segments else found.end
+    require(end, "the model")
+    most = max(end + _FIRST_READ, len(head))  # bytes behind the model are noticed and need not be counted to the end
+    held = aligned_empty(most, np.dtype(np.uint8)).data
+    have = len(head)
+    held[:have] = head
+    while have < most and (piece := _piece(stream, min(most - have, container.CHUNK_LENGTH))):
+        held[have : have + len(piece)] = piece
+        have += len(piece)
+    return ReceivedFile(path, held[:have], start)
+
+
+def _append(stream: Any, head: bytearray, length: int) -> bool:
+    """Reads on until there are `length` bytes; whether the stream has ended before."""
+    while len(head) < length:
+        piece = _piece(stream, length - len(head))
+        if not piece:
+            return True
+        head += piece
+    return False
+
+
+def _piece(stream: Any, length: int) -> bytes:
+    """The next bytes of a stream, at most `length`; none at its end."""
+    piece = stream.read(length)
+    if not isinstance(piece, bytes | bytearray | memoryview):
+        what = (
+            "has nothing to read yet; it must wait for its bytes"
+            if piece is None
+            else f"gives {show(piece)}, not bytes"
+        )
+        raise NotAModelFile(name_of(stream), f"this stream {what}")
+    if len(piece) > length:
+        raise NotAModelFile(name_of(stream), f"this stream gives {len(piece):,} bytes where {length:,} were asked for")
+    return bytes(piece)
 
 
 def structure(file: File) -> HeaderOnly:
@@ -263,7 +331,8 @@ def parsed(raw: bytes | bytearray, identity: bytes, size: int) -> HeaderOnly:
 def _check_magic(file: File) -> None:
     start = bytes(file.read(0, min(file.size, _SNIFFED)))
     if not start:
-        raise NotAModelFile(file.path, "the file is empty")
+        what = f"nothing is left of it behind byte {file.start:,}, where it stands: go back with .seek(0)"
+        raise NotAModelFile(file.path, what if file.start else "the file is empty")
     if not (0x81 <= start[0] <= 0x8F and container.MAGIC.startswith(start[1:8])):
         raise NotAModelFile(file.path, f"this is {other_format(start)}")
     if len(start) < 9:
@@ -390,20 +459,14 @@ def _pieces(file: File, segment: Segment, out: np.ndarray[Any, Any]) -> Iterator
         yield memoryview(raw)
 
 
-def map_whole(file: File) -> map_file:
-    """The file, mapped into memory, so that it is read only when it is used. Raises Truncated."""
-    try:
-        return map_file(file.raw.fileno(), file.size, access=ACCESS_READ)
-    except ValueError:
-        raise Truncated(file.path, "the file was shortened while it was being read") from None
-
-
-def mapped_group(file: File, mapped: map_file, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
-    """A group in the mapped file, without a copy. Raises Fault and ModelFileError."""
+def mapped_group(file: File, mapped: memoryview, segments: tuple[Segment, ...], verify: bool) -> ReadGroup:
+    """A group in the bytes of the file, without a copy. Raises Fault and ModelFileError."""
     flats = []
     for segment in segments:
         count = segment.length // segment.dtype.itemsize
         flat: np.ndarray[Any, Any] = np.ndarray(count, segment.dtype, buffer=mapped, offset=segment.offset)
+        if not flat.flags.aligned:  # bytes that begin anywhere: numpy would be slow with them
+            flat = flat.copy()
         if verify:
             _verify(file, segment, container.chunks(flat.view(np.uint8).data))
             if container.bad_bools(flat):

@@ -20,13 +20,16 @@ from modnet.kinds.component import Component
 from modnet.model import container
 from modnet.model.container import DTYPES, NETWORK_GROUPS, Fault
 from modnet.model.figures import KEYS, PLAIN_LIMIT, packed
-from modnet.model.formats import check_options, export, is_own
+from modnet.model.formats import OWN, check_options, export, is_own
 from modnet.model.header import CARD_KEYS, Header
+from modnet.model.identity import Identity
 from modnet.model.load import checked_network, read_schema
 from modnet.model.needs import bare, components_of, origins_of, plain_needs
 from modnet.model.reader import parsed
+from modnet.model.source import name_of, require_writable
 from modnet.model.stored import UnreadTraining, most_nodes
-from modnet.model.writer import Group, StreamedGroup, rehearse, write
+from modnet.model.url import is_url
+from modnet.model.writer import Group, Place, StreamedGroup, rehearse, write
 from modnet.plugins.builtin import CORE
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.model import TrainingSpec
@@ -35,7 +38,7 @@ from modnet.words import legible, path_text, show
 
 def save(
     network: Network,
-    path: str | PathLike[str],
+    path: Place,
     *,
     options: Mapping[str, Any] | None = None,
     registry: Registry | None = None,
@@ -48,26 +51,42 @@ def save(
     Components that the program has defined itself cause a warning: they are needed to load the file.
 
     Args:
+        path: a path; a URL, which fsspec opens (extra `fsspec`); or a binary file that is open, such as `io.BytesIO`,
+            into which a model file is written from where it stands, with all checks made before the first byte.
         options: of another format, such as `{"opset": 18}` for `.onnx`; a model file has none.
         registry: where components and plugins are looked up.
 
     Raises:
         ModelFileError: the network cannot be stored in that place; no installed plugin writes files with that suffix.
+        MissingExtra: what opens the URL is not installed.
+        TypeError: it is no place to write to.
         OSError: the file cannot be written.
     """
     registry = registry or default_registry()
-    name = Path(path).expanduser()
-    if not is_own(name):
-        export(network, name, options or {}, registry)
+    name = name_of(path)
+    if not _is_own(path, name):
+        export(network, Path(name), options or {}, registry)
         return
     if options:
-        check_options(name, options, registry)
+        check_options(Path(name), options, registry)
     components = components_of(network.card.spec.network)
-    header, figures = _header(network, path, registry, components)
+    header, figures = _header(network, name, registry, components)
     groups = [*_groups(network), *figures]
-    _require_loadable(network, path, registry, components, header, groups)
-    write(path, header, groups)
-    _warn_of_local(path, components, header)
+    _require_loadable(network, name, registry, components, header, groups)
+    written = write(path, header, groups)
+    network.identify(Identity(network, *written))
+    _warn_of_local(name, components, header)
+
+
+def _is_own(place: Place, name: str) -> bool:
+    """Whether a model file of modnet is to be written; checks that one can be."""
+    if not isinstance(place, str | PathLike):
+        require_writable(place)
+        return True
+    own = is_own(Path(name.partition("::")[0]))
+    if is_url(place) and not own:
+        raise ModelFileError(name, f"only model files ({OWN}) are written to URLs; export to a path and copy the file")
+    return own
 
 
 def _warn_of_local(path: str | PathLike[str], components: Iterable[Component], header: Mapping[str, Any]) -> None:
@@ -193,7 +212,7 @@ def _group(name: str, array: FlatArray) -> Group | StreamedGroup:
     """An array to be written. If it is mapped in several pieces, these are not joined, which would copy them."""
     if len(array.flats) == 1:
         return Group(name, array.flat, array.layout)
-    pieces = (flat.view(np.uint8).data for flat in array.flats)
+    pieces = [flat.view(np.uint8).data for flat in array.flats]
     return StreamedGroup(name, DTYPES[array.dtype.name], pieces, array.layout)
 
 

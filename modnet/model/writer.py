@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import math
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgpack
 import numpy as np
 
 from modnet.errors import ModelFileError
 from modnet.model import container
-from modnet.model.atomic import replace_file
-from modnet.model.container import Fault
+from modnet.model.atomic import replace_file, write_pieces
+from modnet.model.container import Fault, Hashed
+from modnet.model.source import name_of
+from modnet.model.url import is_url, url_file
+
+Place = str | os.PathLike[str] | BinaryIO
+"""Where a model file is written: a path or URL, or a binary file that is open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +48,8 @@ class StreamedGroup:
         name, views: as in `Group`.
         dtype: one of `container.DTYPES`.
         pieces: the bytes of the array, one piece after the other. They are iterated once, while the file is being
-            written. If they raise an exception, `write` raises it, and the old file is unchanged.
+            written (twice for one that is open). If they raise an exception, `write` raises it, and the old file is
+            unchanged.
     """
 
     name: str
@@ -50,18 +58,27 @@ class StreamedGroup:
     views: Sequence[tuple[str, int, tuple[int, ...]]]
 
 
+class Written(NamedTuple):
+    """What was written: the id of the file (32 bytes), and its payloads in order."""
+
+    id: bytes
+    payloads: tuple[Hashed, ...]
+
+
 def write(
-    path: str | os.PathLike[str],
+    place: Place,
     header: Mapping[str, Any],
     groups: Sequence[Group | StreamedGroup],
     *,
     durable: bool = True,
-) -> bytes:
-    """Writes a model file, replacing an existing one, and returns its id (32 bytes).
+) -> Written:
+    """Writes a model file, replacing an existing one; or into a binary file that is open, from where it stands.
 
-    The same arguments give the same bytes. The old file is unchanged until the new one is complete.
+    The same arguments give the same bytes. The old file is unchanged until the new one is complete. In an open file
+    nothing is written before all of it has been checked; the pieces of groups are then iterated twice.
 
     Args:
+        place: a path, a URL, or a binary file.
         header: None, bool, int, float, str, and lists, tuples and dicts of these; exactly these types. Tuples become
             lists, and every nan becomes the same nan. At most 12 keys, without "modnet", "segments" and "views".
         groups: the arrays.
@@ -69,20 +86,59 @@ def write(
 
     Raises:
         ModelFileError: the header or a group cannot be written; no file has been changed.
-        NotAModelFile: the path is a folder, pipe, socket or device.
+        NotAModelFile: the path is a folder, pipe, socket or device, or the name of a descriptor.
+        MissingExtra: what opens the URL is not installed.
         OSError: from the system, for a missing folder or a full disk, for example.
     """
     try:
-        plan = _Plan()
-        for group in groups:
-            plan.add(group)
+        plan = _planned(groups)
         packed = _Header(header, plan)
-        # Zeros first: the header has the digests of the arrays, which are known only when these have been written.
-        placeholder = bytes(len(packed.beginning()))
-        replace_file(path, plan.pieces(placeholder), durable=durable, beginning=packed.beginning)
+        if isinstance(place, str | os.PathLike) and not is_url(place):
+            # Zeros first: the header has the digests of the arrays, which are known only when these have been written.
+            placeholder = bytes(len(packed.beginning()))
+            replace_file(place, plan.pieces(placeholder), durable=durable, beginning=packed.beginning)
+        else:
+            _send(place, plan, packed)
     except Fault as fault:
-        raise ModelFileError(path, fault.what, fault.where) from None
-    return packed.identity
+        raise ModelFileError(name_of(place), fault.what, fault.where) from None
+    return Written(packed.identity, tuple(Hashed(*(row[key] for key in Hashed._fields)) for row in plan.segments))
+
+
+def _send(place: str | BinaryIO, plan: _Plan, packed: _Header) -> None:
+    """Writes from front to end, once the digests of the arrays are known."""
+    deque(plan.pieces(bytes(len(packed.beginning()))), maxlen=0)
+    beginning = packed.beginning()
+    if isinstance(place, str):
+        content = BytesIO()
+        content.writelines(plan.pieces(beginning))
+        _put(place, content.getbuffer())
+    else:
+        write_pieces(place, plan.pieces(beginning))
+    if packed.beginning() != beginning:
+        raise Fault("what was written is of no use: the arrays have been changed meanwhile")
+
+
+def _put(url: str, content: memoryview) -> None:
+    """Writes the file at a URL: in one request, so that it is whole or not there; one of this machine as any other.
+
+    Raises:
+        ModelFileError: it can only be read: `zip://m.modnet::models.zip`.
+        MissingExtra, ModelFileError, OSError: as `open_url`.
+    """
+    if "::" in url:
+        raise ModelFileError(url, "a URL with :: in it can only be read; write the file, and put it there")
+    place = url_file(url, "wb")
+    if "file" in place.fs.protocol:
+        replace_file(place.path, [content], durable=True)
+    else:
+        place.fs.pipe_file(place.path, bytes(content))
+
+
+def _planned(groups: Sequence[Group | StreamedGroup]) -> _Plan:
+    plan = _Plan()
+    for group in groups:
+        plan.add(group)
+    return plan
 
 
 def rehearse(header: Mapping[str, Any], groups: Sequence[Group | StreamedGroup]) -> tuple[bytes, int]:
@@ -93,9 +149,7 @@ def rehearse(header: Mapping[str, Any], groups: Sequence[Group | StreamedGroup])
     Raises:
         Fault: what `write` would refuse.
     """
-    plan = _Plan()
-    for group in groups:
-        plan.add(group)
+    plan = _planned(groups)
     raw = _Header(header, plan).raw()
     last = plan.segments[-1] if plan.segments else None
     end = len(raw) + container.ID_LENGTH
@@ -196,7 +250,7 @@ class _Plan:
     def __init__(self) -> None:
         self.segments: list[dict[str, Any]] = []
         self.views: list[list[Any]] = []
-        self._sources: list[tuple[_Source, list[dict[str, Any]]]] = []
+        self._sources: list[tuple[Iterable[memoryview], list[dict[str, Any]]]] = []
         self._groups: set[str] = set()
         self._start = 0  # of the next segment
 
@@ -221,7 +275,7 @@ class _Plan:
         if size is not None and end != size * dtype.itemsize:
             raise Fault(f"the views end at element {end // dtype.itemsize}, the array at {size}", f"group {group.name}")
         self._close(group.name, dtype, end - begin)
-        self._sources.append((_Source(pieces), self.segments[first_segment:]))
+        self._sources.append((pieces, self.segments[first_segment:]))
 
     def _close(self, group: str, dtype: np.dtype[Any], length: int) -> None:
         self.segments.append(
@@ -233,7 +287,8 @@ class _Plan:
         """The content of the file, after the given beginning; stores the digests of the segments meanwhile."""
         yield beginning
         end = len(beginning)
-        for source, segments in self._sources:
+        for pieces, segments in self._sources:
+            source = _Source(pieces)
             for segment in segments:
                 length = segment["length"]
                 yield container.frame(end, length)

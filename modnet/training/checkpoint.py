@@ -26,7 +26,7 @@ from modnet.errors import MalformedFile, ModelFileError, TrainingError
 from modnet.kinds.optimizer import Optimizer
 from modnet.model.container import DTYPES
 from modnet.model.figures import joined
-from modnet.model.header import Header
+from modnet.model.header import Header, naming_newer_release
 from modnet.model.needs import Origins, bare, components_of, origins_of
 from modnet.model.reader import Contents, ReadGroup, read
 from modnet.model.save import store
@@ -131,7 +131,8 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
     header.require_features(path)
     if header.training is None:
         raise ModelFileError(path, "this is a finished model, not a checkpoint; a run goes on from a checkpoint only")
-    _check_same(run, path, header, contents.size)
+    with naming_newer_release(path, contents.header):
+        _check_same(run, path, header, contents.size)
     flats = [(run.network.parameters, "parameters")]
     flats += [(slot, f"optimizer.{name}") for name, slot in run.optimization.slots.items()]
     try:

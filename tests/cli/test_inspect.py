@@ -28,9 +28,10 @@ class Double(modnet.Activation, type="double"):
 def test_what_it_shows(run, model):
     lines = run("inspect", model).stdout.splitlines()
     assert lines[0].startswith("pets.modnet   format 1   ")
-    assert lines[1].startswith(f"made by         modnet-core {modnet.__version__}, numpy ")
-    assert lines[2].startswith(f"needs           modnet-core {modnet.__version__} (")
-    assert lines[4].split()[-1] == "installed"
+    assert lines[1] == f"id              {read_header(model).id.hex()}"
+    assert lines[2].startswith(f"made by         modnet-core {modnet.__version__}, numpy ")
+    assert lines[3].startswith(f"needs           modnet-core {modnet.__version__} (")
+    assert lines[5].split()[-1] == "installed"
     assert "input           2 columns: size collar" in lines
     assert "output          kind, 2 classes: cat dog" in lines
     assert any(line.startswith("trained         3 epochs, val loss ") for line in lines)
@@ -79,7 +80,7 @@ def test_a_checkpoint_and_what_others_have_put_into_the_file(run):
     ]
     training = {"step": 4800, "epoch": 12}
     path = with_header("step.modnet", groups, training=training, plugin=1, metadata={"author": "Ada", "n": [1]})
-    assert run("inspect", path).stdout.splitlines()[1:] == [
+    assert run("inspect", path).stdout.splitlines()[2:] == [
         "checkpoint      step 4,800 of epoch 12",
         'metadata        author = "Ada"',
         "                n = [1]",

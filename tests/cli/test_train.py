@@ -695,3 +695,34 @@ def test_the_best_weights_of_a_run_that_diverges_are_written(run, folder):
     network = modnet.load("pets.modnet")
     assert len(network.card.history["loss"]) == 3
     assert network.card.metrics["validation_accuracy"] > 0.5
+
+
+def test_metadata_is_kept_in_the_model(run):
+    entries = ("--set-metadata", "commit=1f3a9c2", "--set-metadata", "by=Ada = A.")
+    run("train", "pets.toml", *entries)
+    expected = {"commit": "1f3a9c2", "by": "Ada = A."}
+    assert modnet.load("pets.modnet").card.metadata == expected
+    assert json.loads(run("inspect", "pets.modnet", "--json").stdout)["metadata"] == expected
+    assert 'commit = "1f3a9c2"' in run("inspect", "pets.modnet").stdout
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"), [("commit", "expected KEY=VALUE, such as commit=1f3a9c2"), ("=1", "expected KEY=VALUE")]
+)
+def test_metadata_that_is_none(run, entry, message):
+    assert message in run("train", "pets.toml", "--set-metadata", entry, status=2).output
+    assert not Path("pets.modnet").exists()
+
+
+def test_the_finished_file_has_fingerprints_of_its_data(run):
+    run("train", "pets.toml")
+    first = modnet.load("pets.modnet").card.data
+    assert list(first) == [
+        *("training input", 'training target "output"', "validation input", 'validation target "output"')
+    ]
+    run("train", "pets.toml", "--set", "training.epochs=1", "-o", "again.modnet")
+    assert modnet.load("again.modnet").card.data == first
+    table = Path("pets.csv").read_text().splitlines()
+    Path("pets.csv").write_text("\n".join([*table, table[1]]))
+    run("train", "pets.toml", "-o", "more.modnet")
+    assert modnet.load("more.modnet").card.data != first

@@ -135,3 +135,24 @@ def test_json(run, model, checkpoint):
     assert (whole["whole"], whole["error"]) == (True, None)
     assert (missing["whole"], missing["segments"]) == (None, [])
     assert missing["error"] == "no such file or directory"
+
+
+def test_which_model_it_has_to_be(run, model):
+    id = read_header(model).id.hex()
+    for text in (id, id[:8], id[:20].upper()):
+        assert "intact" in run("verify", model, "--id", text).stdout
+    shown = " ".join(run("verify", model, "--id", "0" * 8, status=1).stdout.split())
+    assert f"intact: 8 arrays, 4.5 kB this is another model: its id is {id}, expected 00000000" in shown.replace(
+        f"{Path(model).stat().st_size / 1000:.1f}", "4.5"
+    )
+    (found,) = json.loads(run("verify", model, "--id", "0" * 8, "--json", status=1).stdout)
+    assert (found["whole"], found["id"], found["error"]) == (
+        True,
+        id,
+        f"this is another model: its id is {id}, expected 00000000",
+    )
+
+
+def test_what_is_no_id_and_whose_it_is(run, model):
+    assert "--id: expected 8 to 64 hexadecimal digits" in run("verify", model, "--id", "xyz", status=2).output
+    assert "--id: it is that of one model; 2 are given" in run("verify", model, model, "--id", "0" * 8, status=2).output

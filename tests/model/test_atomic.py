@@ -574,3 +574,39 @@ def test_readers_see_the_old_or_the_new_file_while_it_is_replaced(path):
         thread.join()
     assert seen  # an error in a thread is a warning, and a warning fails the test
     assert names(path) == ["model.modnet"]
+
+
+# What is no name
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="the system has no names for open files")
+@pytest.mark.parametrize("deleted", [True, False])
+def test_an_open_file_is_no_name(path, deleted, tmp_path):
+    """To replace it by its name would leave it as it is, and could write another file."""
+    with path.open("r+b") as file:
+        if deleted:
+            path.unlink()
+        link = tmp_path / "link"
+        places = [f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}", link]
+        if sys.platform != "linux":
+            del places[1]
+        link.symlink_to(places[0])
+        for place in places:
+            with pytest.raises(NotAModelFile, match="this is an open file and no name") as caught:
+                replace_file(place, [b"new"], durable=False)
+            assert caught.value.path == str(place)
+        assert file.read() == b"old"
+    assert sorted(os.listdir(tmp_path)) == (["link"] if deleted else ["link", "model.modnet"])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="the system has no such name")
+def test_standard_output_is_no_name():
+    with pytest.raises(NotAModelFile, match="this is an open file and no name"):
+        replace_file("/dev/stdout", [b"new"], durable=False)
+
+
+def test_links_that_go_in_a_circle(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(OSError, match=r"loop|symbolic"):
+        replace_file(tmp_path / "a", [b"new"], durable=False)

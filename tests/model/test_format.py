@@ -147,12 +147,8 @@ NETWORKS = {
 @pytest.fixture(params=READERS)
 def command(request):
     """The reader's command."""
-    if request.param.endswith(".mjs"):
-        if shutil.which("node") is None:
-            pytest.skip("node is not installed")
-        looking = ["node", "-e", "require.resolve('@msgpack/msgpack')"]
-        if subprocess.run(looking, cwd=DOCS, capture_output=True, check=False).returncode:
-            pytest.skip("node does not find @msgpack/msgpack; npm install it and let NODE_PATH name its node_modules")
+    if request.param.endswith(".mjs") and shutil.which("node") is None:
+        pytest.skip("node is not installed")
     return [*READERS[request.param], DOCS / request.param]
 
 
@@ -189,5 +185,5 @@ def test_readers_notice_damage(command, part, tmp_path):
 def test_readers_are_short_and_do_without_modnet(reader):
     lines = (DOCS / reader).read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 40
-    assert not any(re.search(r"\b(import|from|require).*\bmodnet", line) for line in lines)
+    assert not any(re.search(r"\b(import|from|require)\b.*\bmodnet\b(?!-reader-js)", line) for line in lines)
     assert f"[{reader}]({reader})" in PAGE

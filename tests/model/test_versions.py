@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet.errors import MalformedFile, NewerFormat
 from modnet.model.reader import read_header
 from tests.conftest import Environment
 
@@ -377,3 +378,77 @@ def test_a_component_that_has_its_arrays_in_another_order(install, path):
     with pytest.raises(modnet.errors.MalformedFile) as caught:
         modnet.load(path, registry=install(WEIGHTS.format(parameters={"offset": (2,), "weight": (2,)})))
     assert str(caught.value) == f"{path}: parameters: the arrays are not in the order that the network has"
+
+
+# A newer release of the core
+
+
+@pytest.fixture
+def newer(path):
+    """newer(change) writes a file that a newer release has made, with its header changed."""
+    spec = {
+        "network": {"input": [1], "layers": [{"type": "linear", "out_features": 1}]},
+        "training": {"loss": "mse", "epochs": 1},
+        "data": {"target": "y"},
+    }
+    network = modnet.train(spec, {"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, 2.0]}).network
+
+    def write(change, release="99.5.0"):
+        modnet.save(network, path)
+        header, payloads = surgery.apart(path.read_bytes())
+        header["made_by"]["modnet-core"] = release
+        change(header)
+        path.write_bytes(surgery.signed(header, payloads))
+        return path
+
+    return write
+
+
+def new_option(header):
+    header["spec"]["network"]["layers"][0]["spectral_norm"] = False
+
+
+def new_key_of_the_network(header):
+    header["spec"]["network"]["precision"] = "mixed"
+
+
+def new_key_of_a_column(header):
+    header["schema"]["inputs"]["input"][0]["unit"] = "mm"
+
+
+def new_kind_of_history(header):
+    header["history"] = []
+
+
+def new_choice(header):
+    header["schema"]["inputs"]["input"][0]["kind"] = "duration"
+
+
+NEWS = {
+    new_option: "network.layers[0].spectral_norm: unknown key",
+    new_key_of_the_network: "network.precision: unknown key",
+    new_key_of_a_column: "input[0].unit: unknown key",
+    new_kind_of_history: "header.history: expected a map",
+    new_choice: 'found "duration"',
+}
+
+
+@pytest.mark.parametrize("change", NEWS, ids=lambda change: change.__name__)
+def test_a_file_of_a_newer_release_says_so(change, newer):
+    with pytest.raises(NewerFormat) as caught:
+        modnet.load(newer(change))
+    text = str(caught.value)
+    assert NEWS[change] in text
+    advice = f"written with modnet-core 99.5.0, which may know more than {modnet.__version__}, which is installed"
+    assert f"{advice}:  pip install 'modnet-core>=99.5.0'" in text
+
+
+@pytest.mark.parametrize("release", [modnet.__version__, "0.0.1", "x", "99'; rm -rf /"])
+def test_the_same_fault_of_another_release_is_a_fault(release, newer):
+    with pytest.raises(MalformedFile, match="unknown key") as caught:
+        modnet.load(newer(new_option, release))
+    assert "pip install" not in str(caught.value)
+
+
+def test_what_a_newer_release_merely_adds_is_passed_over(newer):
+    assert modnet.load(newer(lambda header: header.update(notes={"a": 1}))).predict({"x": 1.0})

@@ -68,7 +68,7 @@ def test_round_trip(header, groups, segment_limit):
         identity = write(path, header, groups, durable=False)
         for mmap in (False, True):
             contents = read(path, mmap=mmap)
-            assert contents.id == identity
+            assert contents.id == identity.id
             assert repr(contents.header) == repr(header)  # nan is not equal to itself
             assert list(contents.groups) == [group.name for group in groups]
             for group in groups:
@@ -163,7 +163,7 @@ def test_any_messagepack_library_can_read_it(path):
         header, found, *payloads = [value for value in msgpack.Unpacker(file) if value is not None]
     assert next(iter(header.items())) == ("modnet", 1)
     assert header["spec"] == {"a": 1}
-    assert found == identity
+    assert found == identity.id
     assert [segment["length"] for segment in header["segments"]] == [len(payload) for payload in payloads]
     for name, number, offset, shape in header["views"]:
         segment = header["segments"][number]

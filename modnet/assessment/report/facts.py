@@ -35,9 +35,8 @@ Rows = list[list[str]]
 """A table: its rows, each a text for each column."""
 
 
-def title_of(network: Network, model: str) -> str:
-    """What the network predicts, `species` or `height and weight`; of arrays without names the name of its file."""
-    schema = network.card.schema
+def title_of(schema: DataSchema | None, model: str) -> str:
+    """What a network predicts, `species` or `height and weight`; of arrays without names the name of its file."""
     targets = [c.name for columns in schema.targets.values() for c in columns] if schema is not None else []
     return " and ".join(targets[:3]) + (" and more" if len(targets) > 3 else "") or PurePath(model).stem
 
@@ -49,10 +48,15 @@ def sentence_of(network: Network) -> str:
         inputs = ", ".join(f"{name} {shape_text(shape)}" for name, shape in network.inputs.items())
         what = f"A network that predicts {', '.join(network.outputs)} from arrays: {inputs}."
     else:
-        targets = ", ".join(_target_text(column) for columns in schema.targets.values() for column in columns)
-        what = f"A network that predicts {targets} from {counted(len(schema.columns()), 'column')} of a table."
+        what = f"A network that predicts {what_it_predicts(schema)}."
     nodes = counted(len(network.graph.nodes), "node")
     return f"{what} It has {nodes} and {counted(network.layout.parameter_count, 'parameter')}{_epochs(network)}."
+
+
+def what_it_predicts(schema: DataSchema) -> str:
+    """The targets, and how many columns they are predicted from."""
+    targets = ", ".join(_target_text(column) for columns in schema.targets.values() for column in columns)
+    return f"{targets} from {counted(len(schema.columns()), 'column')} of a table"
 
 
 def _target_text(column: ColumnSchema) -> str:
@@ -70,9 +74,8 @@ def _epochs(network: Network) -> str:
 # The columns
 
 
-def columns_of(network: Network, table: Table | None) -> Rows:
+def columns_of(schema: DataSchema | None, table: Table | None) -> Rows:
     """Name, use, kind, encoding, values, what is done with gaps; and of a table, its gaps."""
-    schema = network.card.schema
     if schema is None:
         return []
     rows = []
@@ -137,13 +140,17 @@ def training_of(network: Network) -> Rows:
         return [["training", f"cannot be read here: {error}"]]
     if training is None:
         return []
-    plain = training.plain()
-    rows = [[key.replace("_", " "), _short(plain[key])] for key in _TRAINING if plain.get(key) not in (None, [])]
+    rows = training_rows(training.plain())
     figures = network.card.metrics.items()
     rows += [[figure_title(n), figure_text(n, v)] for n, v in figures if isinstance(v, int | float)]
     history = network.card.history
     known = {"best epoch": history.best_epoch, "stopped": history.stopped, "seconds": round(sum(history.seconds), 1)}
     return [*rows, *([name, str(value)] for name, value in known.items() if value)]
+
+
+def training_rows(plain: Mapping[str, Any]) -> Rows:
+    """The main options of a training, of which the plain values are given: name, value."""
+    return [[key.replace("_", " "), _short(plain[key])] for key in _TRAINING if plain.get(key) not in (None, [])]
 
 
 _TRAINING = ("loss", "optimizer", "schedule", "metrics", "epochs", "batch_size", "accumulate", "seed")

@@ -84,7 +84,7 @@ def report(
     parts += _of_card(network, samples, model)
     tiles = () if measured is None else measured.tiles()
     notes = () if samples is None else (*samples.notes, *samples.warning(network))
-    return Report(page_of(title_of(network, model), sentence_of(network), tiles, parts), notes)
+    return Report(page_of(title_of(network.card.schema, model), sentence_of(network), tiles, parts), notes)
 
 
 def _explained(network: Network, x: Any, y: Any, repeats: int, seed: int) -> Explanation | str:
@@ -122,7 +122,7 @@ def _of_card(network: Network, samples: Samples | None, model: str) -> Iterator[
     if training or curves:
         yield Part("training", "Training", [Block(pictures=curves), Block(facts=training)])
     table = None if samples is None else samples.table
-    columns = columns_of(network, table)
+    columns = columns_of(network.card.schema, table)
     if columns:
         head = ["column", "use", "kind", "encoding", "values", "missing values", "missing here"]
         here = table is not None

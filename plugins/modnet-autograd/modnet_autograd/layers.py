@@ -82,7 +82,7 @@ class AutogradLayer(Layer):
         zeros = np.zeros if batch else partial(np.broadcast_to, 0.0)
         parameters = {name: zeros(shape) for name, shape in arrays.items()}
         with np.errstate(all="ignore"):
-            found = np.shape(self.compute(*inputs, **parameters))
+            found: tuple[int, ...] = np.shape(self.compute(*inputs, **parameters))
         if found[:1] != (batch,):
             hint = "let compute keep the first axis, that of the batch"
             raise ShapeError(f"expects shapes for which it keeps the batch; {batch} samples give shape {found}", hint)

@@ -109,8 +109,9 @@ def with_bias(layer: Any, weight: Parameter, outputs: int) -> Mapping[str, Param
 class Convolution(Windowed):
     """What conv1d, conv2d and conv3d have in common."""
 
+    # A `Configuration` may have a field without a default behind those with one; type checkers know dataclasses only.
     output_range = (-math.inf, math.inf)
-    out_channels: int = field(minimum=1)
+    out_channels: int = field(minimum=1)  # type: ignore[misc]
     groups: int = field(default=1, minimum=1)
     bias: bool = True
     weight_initializer: Initializer = LecunNormal()
@@ -172,7 +173,7 @@ def sum_channels(gradient: Array, out: Array) -> None:
     sum_rows(gradient.reshape(-1, gradient.shape[-1]), out)
 
 
-class MaskedConvolution(Convolution):
+class MaskedConvolution(Convolution):  # type: ignore[misc]
     """A convolution along time that takes steps which a mask leaves out for zeros. Not named in specs."""
 
     axes = 1
@@ -189,7 +190,7 @@ class MaskedConvolution(Convolution):
         return result
 
 
-class Conv1d(masks.OwnEnds, MaskedConvolution, type="conv1d"):
+class Conv1d(masks.OwnEnds, MaskedConvolution, type="conv1d"):  # type: ignore[misc]
     """Convolution along time: (time, channels) -> (windows, out_channels). For options see conv2d.
 
     Weight: (kernel_size, channels / groups, out_channels), which is torch's with the axes turned round. Padding on the
@@ -209,7 +210,7 @@ class Conv1d(masks.OwnEnds, MaskedConvolution, type="conv1d"):
     dilation: int = field(default=1, minimum=1)
 
 
-class Conv2d(Convolution, type="conv2d"):
+class Conv2d(Convolution, type="conv2d"):  # type: ignore[misc]
     """Convolution of images: (height, width, channels) -> (windows down, windows across, out_channels).
 
     y[p, q, o] = bias[o] + sum over i, j, c of x[p * stride + i * dilation, q * stride + j * dilation, c] *
@@ -236,7 +237,7 @@ class Conv2d(Convolution, type="conv2d"):
     dilation: int | tuple[int, int] = field(default=1, minimum=1)
 
 
-class Conv3d(Convolution, type="conv3d"):
+class Conv3d(Convolution, type="conv3d"):  # type: ignore[misc]
     """Convolution of volumes: (depth, height, width, channels) -> (windows ..., out_channels). For options see conv2d.
 
     Raises:
@@ -291,8 +292,8 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         outputs = image_shape(input_shapes[0], 2)[1] * self.depth_multiplier
         kernel = per_axis(self.kernel_size, 2)
         size = math.prod(kernel)
-        fans = {"fan_in": size, "fan_out": size * self.depth_multiplier}
-        weight = Parameter((*kernel, outputs), self.weight_initializer, **fans)
+        fan_out = size * self.depth_multiplier
+        weight = Parameter((*kernel, outputs), self.weight_initializer, fan_in=size, fan_out=fan_out)
         return with_bias(self, weight, outputs)
 
     def repeated(self, context: Context, x: Array) -> Array:

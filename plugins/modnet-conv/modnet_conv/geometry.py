@@ -42,7 +42,7 @@ class Window(NamedTuple):
         return (self.kernel - 1) * self.dilation
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override]
         """How many windows there are."""
         return (self.size + self.before + self.after - self.reach - 1) // self.stride + 1
 

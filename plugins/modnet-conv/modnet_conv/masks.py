@@ -20,7 +20,7 @@ class OwnEnds:
 
     def forward(self: Any, context: Context, x: Array) -> Array:
         (mask,) = context.masks
-        if not self._moves(mask):
+        if mask is None or not self._moves(mask):
             found: Array = super().forward(context, x)  # type: ignore[misc]
             return found
         window = self.windows(x.shape[1:-1])[0]
@@ -42,20 +42,21 @@ class OwnEnds:
 
     def backward(self: Any, context: Context, gradient: Array) -> Array | None:
         (mask,) = context.masks
-        if not self._moves(mask):
+        if mask is None or not self._moves(mask):
             found: Array | None = super().backward(context, gradient)  # type: ignore[misc]
             return found
         context.saved, seen, before = context.saved
         context.masks = (seen,)
-        moved = self.replace(padding="valid").backward(context, gradient)
+        moved: Array | None = self.replace(padding="valid").backward(context, gradient)
         context.masks = (mask,)
         if moved is None:
             return None
         steps = before[:, None] + np.arange(mask.shape[1])
         reached = mask & (steps < moved.shape[1])
-        result = context.buffer((*mask.shape, moved.shape[-1]))
+        result: Array = context.buffer((*mask.shape, moved.shape[-1]))
         np.copyto(result, np.take_along_axis(moved, np.minimum(steps, moved.shape[1] - 1)[..., None], axis=1))
-        return np.multiply(result, reached[..., None], out=result)
+        result *= reached[..., None]
+        return result
 
     def _moves(self: Any, mask: Array | None) -> bool:
         stride = getattr(self, "pool_size", 1) if self.stride is None else self.stride
@@ -104,4 +105,5 @@ def shares_of_windows(mask: Array, window: Window, dtype: np.dtype) -> Array:
     starts = np.arange(window.count) * window.stride - window.before
     first, end = (np.clip(places, 0, mask.shape[1]) for places in (starts, starts + window.kernel))
     numbers = before[:, end] - before[:, first]
-    return (1 / np.maximum(numbers, 1))[..., None].astype(dtype)
+    shares: Array = (1 / np.maximum(numbers, 1))[..., None].astype(dtype)
+    return shares

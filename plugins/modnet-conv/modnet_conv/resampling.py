@@ -93,7 +93,8 @@ def interpolation(size: int, factor: int, dtype: np.dtype[Any]) -> Array:
     places = (np.arange(size * factor) + 0.5) / factor - 0.5
     places = np.clip(places, 0, max(size - 1, 0))
     distance = np.abs(places[:, None] - np.arange(size))
-    return np.maximum(0, 1 - distance).astype(dtype)
+    matrix: Array = np.maximum(0, 1 - distance).astype(dtype)
+    return matrix
 
 
 class ZeroPad2d(Layer, type="zero_pad2d"):

@@ -32,7 +32,7 @@ def constant(single: float, double: float | None = None) -> Callable[[Any], Any]
 
         return x(x), generate
 
-    return of
+    return of  # type: ignore[return-value]
 
 
 def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[[Any], Any]:
@@ -52,7 +52,7 @@ def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[[An
 
         return x(x), generate
 
-    return of
+    return of  # type: ignore[return-value]
 
 
 @intrinsic

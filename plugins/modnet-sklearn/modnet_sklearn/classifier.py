@@ -40,7 +40,7 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
         if kind == "multiclass-multioutput":
             raise ValueError("y: expected one class for each row, or 0 and 1 for each label; found several classes")
         self._several = kind == "multilabel-indicator"
-        declared = vars(self).pop("_declared", None)
+        declared = self.__dict__.pop("_declared", None)
         found = np.unique(y) if declared is None else declared
         self.classes_ = np.arange(y.shape[1]) if self._several else found
         if len(self.classes_) < 2 and not self._several:

@@ -79,8 +79,9 @@ def target_names(y: Any, checked: Any) -> list[str]:
         return []
     count = 1 if checked.ndim == 1 else checked.shape[1]
     given = list(y.columns) if is_frame(y) else [getattr(y, "name", None)]
-    if len(given) == count and all(isinstance(name, str) and name for name in given):
-        return given
+    names = [name for name in given if isinstance(name, str) and name]
+    if len(names) == len(given) == count:
+        return names
     return ["target"] if count == 1 else [f"target_{number}" for number in range(count)]
 
 

@@ -22,9 +22,10 @@ from sklearn.utils.validation import (
 import modnet
 from modnet.arrays import Array
 from modnet.data.column_schema import ColumnSchema
+from modnet.data.frames import is_frame
 from modnet.memory import require
 from modnet_sklearn import arguments, building, columns, running
-from modnet_sklearn.following import CallbackSupport, Fitted, with_callbacks
+from modnet_sklearn.following import CallbackSupportMixin, Fitted, with_callbacks
 
 DTYPES = (np.float64, np.float32)
 METADATA = "scikit-learn"
@@ -32,7 +33,7 @@ METADATA = "scikit-learn"
 
 
 @dataclass(eq=False, repr=False)
-class ModnetEstimator(CallbackSupport, BaseEstimator):
+class ModnetEstimator(CallbackSupportMixin, BaseEstimator):
     """The arguments that all estimators have, and fitting and predicting by a network.
 
     Up to `max_fun` they are those of scikit-learn's MLPClassifier, with its defaults, and mean the same; `activation`,
@@ -207,14 +208,14 @@ class ModnetEstimator(CallbackSupport, BaseEstimator):
             running.minimize(self, rows, draw)
         else:
             running.train(self, rows, draw, incremental, fitted)
-        vars(self).update(self._attributes_of(self._network))
+        self.__dict__.update(self._attributes_of(self._network))
         return self
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Array, Any]:
         """The rows as numbers, and the targets, both checked."""
         if reset:
             data = building.data_of(self.spec)
-            mixed = columns.has_other_columns(X) or (data is not None and columns.is_frame(X))
+            mixed = columns.has_other_columns(X) or (data is not None and is_frame(X))
             self._columns = columns.learned(X, data) if mixed else None
             self._sparse = sparse.issparse(X)
         X = self._as_numbers(X, reset)

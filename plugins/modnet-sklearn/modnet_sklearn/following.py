@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import modnet
 
 try:
-    from sklearn.callback import CallbackSupportMixin as CallbackSupport
-    from sklearn.callback import with_callbacks
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
 
     FRAMES = 2
 except ImportError:  # before scikit-learn 1.9
 
-    class CallbackSupport:  # type: ignore[no-redef]
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """In the place of scikit-learn's class."""
 
-    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[no-redef]
+    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
         return method
 
     FRAMES = 1
+
+__all__ = ["FRAMES", "CallbackSupportMixin", "Fitted", "Following", "with_callbacks"]
 
 """How many calls there are between a method that is decorated so and its caller, for warnings: `FRAMES`."""
 

@@ -125,6 +125,7 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
     @classmethod
     def _of_network(cls, network: modnet.Network, metadata: dict[str, Any]) -> Self:
         ((width,),) = network.outputs.values()
+        assert width is not None  # no axis of an output of a table's network is variable
         made = cls(n_components=width)
         made._network = made._encoder = network
         made._decoder = None

@@ -89,4 +89,5 @@ class ClipToTarget(Layer, type="clip_to_target"):
         if not state["samples"]:
             return gradient
         within = (x >= state["least"]) & (x <= state["greatest"])
-        return np.multiply(gradient, within, out=gradient)
+        np.multiply(gradient, within, out=gradient)
+        return gradient

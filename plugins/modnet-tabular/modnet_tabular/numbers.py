@@ -165,8 +165,8 @@ class PLR(Layer, type="plr"):
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
-        small = {"embedding_size": 4, "frequencies": 3, "frequency_scale": 0.3}
-        return (Example(cls(**small), ((5,),)), Example(cls(**small, shared=True), ((4,),)))
+        small = cls(embedding_size=4, frequencies=3, frequency_scale=0.3)
+        return (Example(small, ((5,),)), Example(small.replace(shared=True), ((4,),)))
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         return (number_of_features(input_shapes[0]) * self.embedding_size,)

@@ -126,7 +126,8 @@ class QuantileTransform(Layer, type="quantile_transform"):
             inside = (np.abs(y[:, feature]) < FARTHEST) & (width > 0)
             density = np.exp(-0.5 * y[:, feature] ** 2) / math.sqrt(2 * math.pi)
             np.divide(1 / (count - 1), width * density, out=slope[:, feature], where=inside)
-        return np.multiply(gradient, slope.reshape(x.shape), out=gradient, casting="same_kind")
+        np.multiply(gradient, slope.reshape(x.shape), out=gradient, casting="same_kind")
+        return gradient
 
 
 CENTRE = (

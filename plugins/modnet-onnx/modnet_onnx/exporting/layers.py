@@ -88,8 +88,8 @@ def _mask_of_steps(writer: Writer, mask: str) -> str | None:
         return writer.reshape(repeated, [0, -1])
     if after % before:
         return None
-    parts = writer.reshape(writer.op("Cast", mask, to=6), [0, -1, after // before])
-    return writer.cast(writer.reduce("ReduceMax", parts, [2]), bool)
+    grouped = writer.reshape(writer.op("Cast", mask, to=6), [0, -1, after // before])
+    return writer.cast(writer.reduce("ReduceMax", grouped, [2]), bool)
 
 
 def _size(shape: Shape) -> int:

@@ -37,7 +37,7 @@ def _pooled(writer: Writer, layer: Pool, x: str, operator: str, padding: float, 
     return channels_last(writer, y)
 
 
-def _max_pool(writer: Writer, layer: MaxPool, x: str) -> str:
+def _max_pool(writer: Writer, layer: Pool, x: str) -> str:
     return _pooled(writer, layer, x, "MaxPool", -math.inf)
 
 

@@ -1,0 +1,77 @@
+"""Running a server until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from modnet_serve.app import Server
+
+GRACE = 5.0
+"""Seconds beyond the time limit of a request that an ending server gives its clients to take their answers."""
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        OSError: the address cannot be used; its `filename` is the address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), f"{host}:{port}") from None
+
+
+def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> int:
+    """Answers until SIGTERM or SIGINT: then no more connections are taken, and what was asked is still answered.
+
+    A second signal ends it at once. SIGHUP has it look at the model files now.
+
+    Args:
+        ready: is called when it answers.
+
+    Returns:
+        How many requests were not answered.
+    """
+    config = uvicorn.Config(
+        server.app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=int(server.settings.seconds + GRACE),
+    )
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(uvicorn.Server(config), server, listener, ready))
+    return server.app.unanswered
+
+
+async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, ready: Callable[[], None]) -> None:
+    serving = asyncio.create_task(http.serve(sockets=[listener]))
+    while not http.started and not serving.done():
+        await asyncio.sleep(0.01)
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def end() -> None:
+        http.force_exit = server.ending
+        server.ending = http.should_exit = True
+
+    def look() -> None:
+        task = loop.create_task(server.repository.refresh())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    # uvicorn's own handlers would raise the signal again when all is done, and the exit status would not be 0.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGHUP, look)
+    if http.started:
+        ready()
+    await serving
