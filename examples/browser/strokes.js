@@ -54,7 +54,9 @@ function draw(strokes, context, scale, offset) {
 
 /** @param {Float32Array} image */
 function centreOfMass(image) {
-  let mass = 0, x = 0, y = 0;
+  let mass = 0,
+    x = 0,
+    y = 0;
   image.forEach((value, pixel) => {
     mass += value;
     x += value * ((pixel % SIZE) + 0.5);

@@ -39,7 +39,11 @@ export function specOf(header) {
   const missing = new Map();
   for (const [place, layer] of spec.network.layers.entries()) collectMissing(layer, `layers[${place}]`, needs, missing);
   if (missing.size) {
-    throw new NotSupported([...missing].map(([what, places]) => `${what} (network.${places.slice(0, 3).join(", ")}${places.length > 3 ? " ..." : ""})`));
+    throw new NotSupported(
+      [...missing].map(
+        ([what, places]) => `${what} (network.${places.slice(0, 3).join(", ")}${places.length > 3 ? " ..." : ""})`,
+      ),
+    );
   }
   return spec;
 }
@@ -53,10 +57,18 @@ function needsOf(rows) {
   const found = new Map();
   require(Array.isArray(rows), "needs: expected a list");
   for (const row of rows) {
-    const isRow = isMap(row) && typeof row.distribution === "string" && typeof row.version === "string" && Array.isArray(row.components);
+    const isRow =
+      isMap(row) &&
+      typeof row.distribution === "string" &&
+      typeof row.version === "string" &&
+      Array.isArray(row.components);
     require(isRow, "needs: expected maps of distribution, version and components");
     for (const component of row.components) {
-      const isComponent = isMap(component) && typeof component.kind === "string" && typeof component.type === "string" && Number.isSafeInteger(component.version);
+      const isComponent =
+        isMap(component) &&
+        typeof component.kind === "string" &&
+        typeof component.type === "string" &&
+        Number.isSafeInteger(component.version);
       require(isComponent, "needs: expected components with kind, type and version");
       require(component.kind !== "callback", "callbacks are not allowed in a model file");
       const name = `${component.kind} ${component.type}`;
@@ -82,7 +94,8 @@ const LISTS = ["layers", "shortcut"];
  */
 function collectMissing(node, place, needs, missing) {
   const table = typeof node === "string" ? { type: node } : node;
-  require(isMap(table) && typeof table.type === "string", `network.${place}: expected a node with a type, found ${show(node)}`);
+  require(isMap(table) &&
+    typeof table.type === "string", `network.${place}: expected a node with a type, found ${show(node)}`);
   const what = missingOf(bareName(table.type), needs);
   if (what) missing.set(what, [...(missing.get(what) ?? []), place]);
   for (const option of WITHIN) {
@@ -114,5 +127,7 @@ function missingOf(type, needs) {
   const isHere = Object.hasOwn(DISTRIBUTIONS, distribution) && Object.hasOwn(DISTRIBUTIONS[distribution], type);
   if (!isHere) return `${type} of ${distribution || "the program that saved it"}`;
   const known = typeOf(type)?.version ?? 1;
-  return version === known ? "" : `${type} in version ${version} (${distribution} ${release}); this reader has version ${known}`;
+  return version === known
+    ? ""
+    : `${type} in version ${version} (${distribution} ${release}); this reader has version ${known}`;
 }

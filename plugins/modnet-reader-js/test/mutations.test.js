@@ -5,8 +5,46 @@ import { DataError, ModelFileError, ShapeError, load } from "../src/index.js";
 import { decode } from "../src/msgpack.js";
 import { expected, fileOf, model } from "./files.js";
 
-const NAMES = ["classifier", "table", "several", "sequence", "composites", "ensemble", "layer-per_member-1", "variants/intervals", "plugins/modnet-conv", "plugins/modnet-recurrent"];
-const JUNK = [null, true, -1, 0, 1, 2, 7, 1.5, 1e9, 2 ** 40, NaN, Infinity, "", "x", "same", "linear", "softmax", "input", "__proto__", [], [[]], [-1], [1e12], ["x"], {}, { type: "relu" }];
+const NAMES = [
+  "classifier",
+  "table",
+  "several",
+  "sequence",
+  "composites",
+  "ensemble",
+  "layer-per_member-1",
+  "variants/intervals",
+  "plugins/modnet-conv",
+  "plugins/modnet-recurrent",
+];
+const JUNK = [
+  null,
+  true,
+  -1,
+  0,
+  1,
+  2,
+  7,
+  1.5,
+  1e9,
+  2 ** 40,
+  NaN,
+  Infinity,
+  "",
+  "x",
+  "same",
+  "linear",
+  "softmax",
+  "input",
+  "__proto__",
+  [],
+  [[]],
+  [-1],
+  [1e12],
+  ["x"],
+  {},
+  { type: "relu" },
+];
 
 /** Numbers by chance, always the same ones (mulberry32). */
 function chance(seed) {
@@ -23,9 +61,23 @@ function apart(name) {
   const bytes = model(name);
   const { value: header, end } = decode(bytes, bytes.length);
   const first = Math.ceil((end + 39) / 64) * 64;
-  const payloads = header.segments.map(({ group, dtype, offset, length }) =>
-    ({ group, dtype, bytes: Buffer.from(bytes.slice(first + offset, first + offset + length)) }));
-  return { header: JSON.parse(JSON.stringify({ features: header.features, needs: header.needs, spec: { network: header.spec.network }, schema: header.schema, views: header.views })), payloads };
+  const payloads = header.segments.map(({ group, dtype, offset, length }) => ({
+    group,
+    dtype,
+    bytes: Buffer.from(bytes.slice(first + offset, first + offset + length)),
+  }));
+  return {
+    header: JSON.parse(
+      JSON.stringify({
+        features: header.features,
+        needs: header.needs,
+        spec: { network: header.spec.network },
+        schema: header.schema,
+        views: header.views,
+      }),
+    ),
+    payloads,
+  };
 }
 
 /** All places of a value: the container and the key in it. */

@@ -9,7 +9,8 @@ const blocks = readFileSync(`${folder}/README.md`, "utf-8").matchAll(/^```js\n(.
 
 test("the programs of the README", () => {
   const printed = [...blocks].map(([, program]) =>
-    execFileSync(process.execPath, ["--input-type=module", "--eval", program], { cwd: folder, encoding: "utf-8" }));
+    execFileSync(process.execPath, ["--input-type=module", "--eval", program], { cwd: folder, encoding: "utf-8" }),
+  );
   assert.equal(printed.length, 2);
   assert.match(printed[0], /^\[ 1, 10 \] 1\.000\n$/);
   assert.match(printed[1], /^\{\n {2}kind: 'dog',/);

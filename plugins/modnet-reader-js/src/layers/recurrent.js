@@ -26,8 +26,14 @@ import { expect, featuresOf } from "./types.js";
  */
 
 const common = {
-  hidden_size: whole(1), bias: flag(true), return_sequences: flag(true), reverse: flag(false), train_initial_state: flag(false),
-  weight_initializer: ignored, hidden_initializer: ignored, bias_initializer: ignored,
+  hidden_size: whole(1),
+  bias: flag(true),
+  return_sequences: flag(true),
+  reverse: flag(false),
+  train_initial_state: flag(false),
+  weight_initializer: ignored,
+  hidden_initializer: ignored,
+  bias_initializer: ignored,
 };
 
 /** @param {number} x */
@@ -51,7 +57,10 @@ function recurrent(states, gateCount, options, advance, hasHiddenBias = false) {
       expect(shape.length === 2, "sequences, samples of shape (time, features)");
       featuresOf(shape);
       const size = chosen.hidden_size;
-      expect(!initial || (initial.length === 1 && initial[0] === states.length * size), `an initial state of shape (${states.length * size},)`);
+      expect(
+        !initial || (initial.length === 1 && initial[0] === states.length * size),
+        `an initial state of shape (${states.length * size},)`,
+      );
       return chosen.return_sequences ? [shape[0], size] : [returned(chosen) * size];
     },
     parameters(chosen, shape) {
@@ -64,10 +73,12 @@ function recurrent(states, gateCount, options, advance, hasHiddenBias = false) {
         ...(chosen.train_initial_state ? Object.fromEntries(states.map((name) => [`initial_${name}`, [size]])) : {}),
       };
     },
-    run: (chosen, arrays) => ([x, initial], step) => {
-      const kept = initialStates(x, initial, states, chosen, arrays);
-      return goThrough(x, kept, step, chosen, arrays, gateCount, advance, returned(chosen));
-    },
+    run:
+      (chosen, arrays) =>
+      ([x, initial], step) => {
+        const kept = initialStates(x, initial, states, chosen, arrays);
+        return goThrough(x, kept, step, chosen, arrays, gateCount, advance, returned(chosen));
+      },
   };
 }
 

@@ -19,13 +19,20 @@ const isNumber = (value) => Number.isFinite(value);
 const isMap = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 /** @type {(...texts: string[]) => (value: any) => boolean} */
-const oneOf = (...texts) => (value) => texts.includes(value);
+const oneOf =
+  (...texts) =>
+  (value) =>
+    texts.includes(value);
 
 /** @type {(check: (value: any) => boolean) => (value: any) => boolean} */
 const orNothing = (check) => (value) => value === null || check(value);
 
 /** @type {(value: any) => boolean} */
-const isNumberFormat = (value) => isMap(value) && oneOf(".", ",")(value.decimal ?? ".") && oneOf("", ",", ".", " ", "'")(value.thousands ?? "") && isText(value.unit ?? "");
+const isNumberFormat = (value) =>
+  isMap(value) &&
+  oneOf(".", ",")(value.decimal ?? ".") &&
+  oneOf("", ",", ".", " ", "'")(value.thousands ?? "") &&
+  isText(value.unit ?? "");
 
 /** @type {(value: any) => boolean} */
 const isDateFormat = (value) => isMap(value) && isText(value.date_format);
@@ -75,7 +82,9 @@ export function checkSchema(plain) {
     require(isMap(plain[group] ?? {}), `schema.${group}`, "expected a map of columns");
     for (const [name, columns] of Object.entries(plain[group] ?? {})) {
       require(Array.isArray(columns) && columns.length > 0, `schema.${group}`, `${show(name)} has no columns`);
-      columns.forEach((/** @type {any} */ column, /** @type {number} */ place) => checkColumn(column, `schema.${group}.${name}[${place}]`));
+      columns.forEach((/** @type {any} */ column, /** @type {number} */ place) =>
+        checkColumn(column, `schema.${group}.${name}[${place}]`),
+      );
     }
   }
 }
@@ -85,20 +94,31 @@ export function checkSchema(plain) {
  * @param {string} where
  */
 function checkColumn(column, where) {
-  require(isMap(column) && isText(column.name) && isText(column.kind), where, "expected a column with a name and a kind");
+  require(isMap(column) &&
+    isText(column.name) &&
+    isText(column.kind), where, "expected a column with a name and a kind");
   for (const [key, value] of Object.entries(column)) {
     require(Object.hasOwn(COLUMN, key), where, `unknown key ${show(key)}`);
     require(COLUMN[key](value), where, `${key} may not be ${show(value)}`);
   }
   const { kind, categories = [], separator = "", parts = [], buckets = 0, quantiles = [], fill = null } = column;
   const hasCategories = ["category", "boolean", "labels"].includes(kind);
-  require(hasCategories === categories.length > 0, where, "expected categories if kind is category, boolean or labels, and only then");
+  require(hasCategories ===
+    categories.length > 0, where, "expected categories if kind is category, boolean or labels, and only then");
   require(kind !== "boolean" || categories.length === 2, where, "a boolean has two categories");
-  const fits = (kind === "labels") === (separator !== "") && (kind === "date") === parts.length > 0 && (kind === "text") === buckets > 0;
+  const fits =
+    (kind === "labels") === (separator !== "") &&
+    (kind === "date") === parts.length > 0 &&
+    (kind === "text") === buckets > 0;
   require(fits, where, "expected separator for labels, parts for a date and buckets for a text, and only there");
-  const isFill = hasCategories ? categories.includes(fill) : kind === "date" ? parseDate(String(fill)) !== null : kind === "number" && isNumber(fill);
+  const isFill = hasCategories
+    ? categories.includes(fill)
+    : kind === "date"
+      ? parseDate(String(fill)) !== null
+      : kind === "number" && isNumber(fill);
   require(fill === null || isFill, where, `fill may not be ${show(fill)}`);
-  require(!quantiles.length || (kind === "number" && quantiles.length > 1), where, "expected two quantiles or more, of a number");
+  require(!quantiles.length ||
+    (kind === "number" && quantiles.length > 1), where, "expected two quantiles or more, of a number");
   checkRange(column, where);
   checkInterval(column, where);
 }
@@ -109,7 +129,10 @@ function checkColumn(column, where) {
  */
 function checkRange({ kind, lowest = null, highest = null }, where) {
   if (lowest === null && highest === null) return;
-  const [low, high] = kind === "date" ? [parseDate(String(lowest)), parseDate(String(highest))].map((time) => time && time.day + time.micros / 8.64e10) : [lowest, highest];
+  const [low, high] =
+    kind === "date"
+      ? [parseDate(String(lowest)), parseDate(String(highest))].map((time) => time && time.day + time.micros / 8.64e10)
+      : [lowest, highest];
   const isRange = ["number", "date"].includes(kind) && isNumber(low) && isNumber(high) && low <= high;
   require(isRange, where, `lowest and highest may not be ${show(lowest)} and ${show(highest)}`);
 }
@@ -123,5 +146,6 @@ function checkInterval({ kind, interval }, where) {
   const { margin = null, threshold = null } = interval;
   const isNumbers = kind === "number" && isNumber(margin) && threshold === null;
   const isClasses = kind === "category" && isNumber(threshold) && threshold >= 0 && threshold <= 1 && margin === null;
-  require(isNumbers || isClasses, where, "an interval is of a number, with a margin, or of a category, with a threshold");
+  require(isNumbers ||
+    isClasses, where, "an interval is of a number, with a margin, or of a category, with a threshold");
 }

@@ -18,7 +18,12 @@ export class Schema {
     checkSchema(plain);
     const missing = plain.missing_values ?? MISSING_VALUES;
     const read = (/** @type {any} */ group) =>
-      new Map(Object.entries(group ?? {}).map(([name, columns]) => [name, columns.map((/** @type {any} */ column) => new Column(column, missing))]));
+      new Map(
+        Object.entries(group ?? {}).map(([name, columns]) => [
+          name,
+          columns.map((/** @type {any} */ column) => new Column(column, missing)),
+        ]),
+      );
     /** Network input -> its columns. @type {Map<string, Column[]>} */
     this.inputs = read(plain.inputs);
     /** Network output -> its columns. @type {Map<string, Column[]>} */
@@ -38,12 +43,18 @@ export class Schema {
       const width = widthOf(columns);
       const shape = inputs.get(name);
       const fits = shape?.length === 1 && (shape[0] === null || shape[0] === width);
-      if (!fits) throw new ModelFileError(`schema: the columns of the input ${show(name)} give (${width},), and the network has ${shape ? shapeText(shape) : "no such input"}`);
+      if (!fits)
+        throw new ModelFileError(
+          `schema: the columns of the input ${show(name)} give (${width},), and the network has ${shape ? shapeText(shape) : "no such input"}`,
+        );
     }
     for (const [name, columns] of this.targets) {
       const shape = outputs.get(name);
       if (!shape) throw new ModelFileError(`schema: the network has no output ${show(name)}`);
-      if (!fitsTarget(columns, shape)) throw new ModelFileError(`schema: the output ${show(name)} of shape ${shapeText(shape)} does not fit its target`);
+      if (!fitsTarget(columns, shape))
+        throw new ModelFileError(
+          `schema: the output ${show(name)} of shape ${shapeText(shape)} does not fit its target`,
+        );
     }
   }
 
@@ -68,8 +79,12 @@ export class Schema {
       const data = new Float64Array(count * width);
       let start = 0;
       for (const column of columns) {
-        const note = (/** @type {number} */ row, /** @type {string | null} */ value, /** @type {string} */ message, /** @type {Fault["kind"]} */ kind = "fault") =>
-          (kind === "fault" ? faults : notes).push({ row, column: column.name, value, message, kind });
+        const note = (
+          /** @type {number} */ row,
+          /** @type {string | null} */ value,
+          /** @type {string} */ message,
+          /** @type {Fault["kind"]} */ kind = "fault",
+        ) => (kind === "fault" ? faults : notes).push({ row, column: column.name, value, message, kind });
         column.encode({ values: /** @type {any[]} */ (table.get(column.name)), note, asksForAll }, data, start, width);
         start += column.width;
       }
@@ -83,10 +98,18 @@ export class Schema {
     const missing = this.names.filter((name) => !table.has(name));
     if (!missing.length) return;
     const near = missing.slice(0, 12).map((name) => [name, nearest(name, table.keys())]);
-    const meant = near.filter(([, found]) => found !== null).map(([name, found]) => `no column ${show(name)} (did you mean ${show(found)}?)`);
+    const meant = near
+      .filter(([, found]) => found !== null)
+      .map(([name, found]) => `no column ${show(name)} (did you mean ${show(found)}?)`);
     const absent = missing.filter((name) => !near.some(([other, found]) => other === name && found !== null));
     if (absent.length) meant.push(`no column${absent.length > 1 ? "s" : ""} ${shorten(absent.map(show))}`);
-    const problems = missing.map((column) => ({ row: null, column, value: null, message: `no column ${show(column)}`, kind: "fault" }));
+    const problems = missing.map((column) => ({
+      row: null,
+      column,
+      value: null,
+      message: `no column ${show(column)}`,
+      kind: "fault",
+    }));
     throw new DataError(`${meant.join(", ")}; the columns are ${shorten(table.keys())}`, problems);
   }
 
@@ -105,7 +128,10 @@ export class Schema {
         Object.assign(found, untargeted(name, output));
         continue;
       }
-      if (!fitsTarget(columns, output.shape.slice(1))) throw new ShapeError(`output ${show(name)}: an array of shape ${shapeText(output.shape)} does not fit its target`);
+      if (!fitsTarget(columns, output.shape.slice(1)))
+        throw new ShapeError(
+          `output ${show(name)}: an array of shape ${shapeText(output.shape)} does not fit its target`,
+        );
       if (columns[0].kind === "number") Object.assign(found, numbersOf(columns, output));
       else Object.assign(found, classesOf(columns[0], output, isSeveral));
     }
@@ -119,7 +145,10 @@ export class Schema {
    */
   intervals(outputs, found) {
     const all = [...outputs].flatMap(([name, output]) =>
-      (this.targets.get(name) ?? []).map((column, place) => ({ column, place, output })).filter(({ column }) => column.interval));
+      (this.targets.get(name) ?? [])
+        .map((column, place) => ({ column, place, output }))
+        .filter(({ column }) => column.interval),
+    );
     const isAlone = all.length === 1 && !["lower", "upper", "set"].some((name) => name in found);
     /** @type {Record<string, any[]>} */
     const made = {};
@@ -130,7 +159,9 @@ export class Schema {
         made[`${prefix}lower`] = lower;
         made[`${prefix}upper`] = upper;
       } else {
-        made[`${prefix}set`] = setsOf(column.interval, output).map((places) => places.map((at) => column.categories[at]));
+        made[`${prefix}set`] = setsOf(column.interval, output).map((places) =>
+          places.map((at) => column.categories[at]),
+        );
       }
     }
     return made;
@@ -169,15 +200,24 @@ function columnOf(output, place) {
 function untargeted(name, output) {
   if (output.shape.length !== 2) return { [name]: output.toArray() };
   if (output.shape[1] === 1) return { [name]: columnOf(output, 0) };
-  return Object.fromEntries(Array.from({ length: output.shape[1] }, (_, place) => [`${name}_${place}`, columnOf(output, place)]));
+  return Object.fromEntries(
+    Array.from({ length: output.shape[1] }, (_, place) => [`${name}_${place}`, columnOf(output, place)]),
+  );
 }
 
 /** @param {Column[]} columns @param {Tensor} output */
 function numbersOf(columns, output) {
   const [column] = columns;
-  if (!column.quantiles.length) return Object.fromEntries(columns.map(({ name }, place) => [name, columnOf(output, place)]));
-  const named = column.quantiles.map((quantile, place) => [quantile === 0.5 ? column.name : `${column.name}_${generalText(quantile, 6)}`, columnOf(output, place)]);
-  return Object.fromEntries([...named.filter(([name]) => name === column.name), ...named.filter(([name]) => name !== column.name)]);
+  if (!column.quantiles.length)
+    return Object.fromEntries(columns.map(({ name }, place) => [name, columnOf(output, place)]));
+  const named = column.quantiles.map((quantile, place) => [
+    quantile === 0.5 ? column.name : `${column.name}_${generalText(quantile, 6)}`,
+    columnOf(output, place),
+  ]);
+  return Object.fromEntries([
+    ...named.filter(([name]) => name === column.name),
+    ...named.filter(([name]) => name !== column.name),
+  ]);
 }
 
 /**
@@ -196,7 +236,10 @@ function classesOf(column, output, isSeveral) {
     return categories[isSingle ? Number(given[0] > 0.5) : greatest(given)];
   });
   const shown = isSingle ? categories.slice(1) : categories;
-  const probabilities = shown.map((category, place) => [isSeveral ? `P(${name}=${category})` : `P(${category})`, columnOf(output, place)]);
+  const probabilities = shown.map((category, place) => [
+    isSeveral ? `P(${name}=${category})` : `P(${category})`,
+    columnOf(output, place),
+  ]);
   return Object.fromEntries([[name, chosen], ...probabilities]);
 }
 

@@ -120,9 +120,25 @@ export function words(text) {
 
 /** Character -> what it stands for in a number or a date. @type {Record<string, string>} */
 const SIGNS = {
-  "\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "-", "\uff0b": "+",
-  "\u2019": "'", "\u066b": ".", "\u066c": ",", "\uff0e": ".", "\uff0c": ",", "\uff05": "%", "\u066a": "%",
-  "\u200b": "", "\ufeff": "", "\u200e": "", "\u200f": "",
+  "\u2212": "-",
+  "\u2010": "-",
+  "\u2011": "-",
+  "\u2012": "-",
+  "\u2013": "-",
+  "\ufe63": "-",
+  "\uff0d": "-",
+  "\uff0b": "+",
+  "\u2019": "'",
+  "\u066b": ".",
+  "\u066c": ",",
+  "\uff0e": ".",
+  "\uff0c": ",",
+  "\uff05": "%",
+  "\u066a": "%",
+  "\u200b": "",
+  "\ufeff": "",
+  "\u200e": "",
+  "\u200f": "",
 };
 
 const DIGIT = /\p{Nd}/u;
