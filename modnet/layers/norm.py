@@ -115,30 +115,33 @@ class BatchNorm(Layer, type="batch_norm"):
         rows = x.reshape(-1, x.shape[-1])
         normalized = context.buffer(rows.shape)
         left = rows_of_steps(context.masks[0], x) if context.training else None
-        own = len(rows) if left is None else int(np.count_nonzero(left))
-        count = own
-        if context.training and context.shares_batch:
-            count = int(context.sum_of_batch(np.array([own], np.float64))[0])
-        of_batch = context.training and count > 1
-        if of_batch:
-            seen = rows
-            if left is not None:
-                seen = np.compress(left, rows, axis=0, out=context.buffer((own, rows.shape[1])))
-            mean = context.sum_of_batch(np.add.reduce(seen, axis=0)) / count
-            np.subtract(rows, mean, out=normalized)
-            centred = normalized if left is None else np.subtract(seen, mean, out=seen)
-            # Not mean(x**2) - mean**2, which cancels for features far from 0.
-            variance = context.sum_of_batch(np.einsum("ij,ij->j", centred, centred)) / count
-            self.follow(context, mean, variance * (count / (count - 1)))
-        else:
-            np.subtract(rows, context.state["running_mean"], out=normalized)
-            variance = context.state["running_variance"]
+        variance, count = self._centre(context, rows, left, normalized)
         inverse = 1 / np.sqrt(variance + self.epsilon)
         np.multiply(normalized, inverse, out=normalized)
-        context.save(normalized, inverse, count if of_batch else 0, left)
+        context.save(normalized, inverse, count, left)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
         np.add(y, context.params["shift"], out=y)
         return y.reshape(x.shape)
+
+    def _centre(self, context: Context, rows: Array, left: Array | None, out: Array) -> tuple[Array, int]:
+        """Writes the rows less the mean; gives the variance, and of how many rows both are: 0 for the running ones."""
+        own = len(rows) if left is None else int(np.count_nonzero(left))
+        count = own if context.training else 0
+        if context.training and context.shares_batch:
+            count = int(context.sum_of_batch(np.array([own], np.float64))[0])
+        if count < 2:
+            np.subtract(rows, context.state["running_mean"], out=out)
+            return context.state["running_variance"], 0
+        seen = rows
+        if left is not None:
+            seen = np.compress(left, rows, axis=0, out=context.buffer((own, rows.shape[1])))
+        mean = context.sum_of_batch(np.add.reduce(seen, axis=0)) / count
+        np.subtract(rows, mean, out=out)
+        centred = out if left is None else np.subtract(seen, mean, out=seen)
+        # Not mean(x**2) - mean**2, which cancels for features far from 0.
+        variance = context.sum_of_batch(np.einsum("ij,ij->j", centred, centred)) / count
+        self.follow(context, mean, variance * (count / (count - 1)))
+        return variance, count
 
     def _predicted(self, context: Context, x: Array) -> Array:
         """`forward` where nothing is trained: four passes over lines of several rows, in one array."""
