@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +215,7 @@ def _continued(workload: Workload, compute: Callable[..., Any], states: list[Any
 
 CONTESTANTS: Mapping[str, Contestant] = {
     "modnet": Contestant(of_modnet),
+    "modnet, folded": Contestant(partial(of_modnet, fold=True), unfit=("lstm-1", "lstm-100", "lstm-step", "gpt-token")),
     "onnxruntime": Contestant(of_onnxruntime, ("onnxruntime", "onnx", "torch")),
     "torch, inference mode": Contestant(of_torch, ("torch",)),
 }
