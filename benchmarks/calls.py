@@ -139,7 +139,7 @@ def of_modnet(workload: Workload, folder: Path, **options: Any) -> Player:
     network, x = workload.network(), workload.given()
     if options:
         path = folder / "calls.modnet"
-        modnet.save(network, path, durable=False)
+        modnet.save(network, path)
         network = modnet.load(path, **options)
     if not workload.streamed:
         return Player(lambda: network.forward(x))
