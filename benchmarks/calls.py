@@ -89,6 +89,7 @@ WORKLOADS = {
     "mlp-1": Workload((784,), MLP, (1, 784)),
     "mlp-64": Workload((784,), MLP, (64, 784)),
     "deep-1": Workload((32,), DEEP, (1, 32)),
+    "deep-64": Workload((32,), DEEP, (64, 32)),
     "cnn-1": Workload((28, 28, 1), CNN, (1, 28, 28, 1)),
     "cnn-64": Workload((28, 28, 1), CNN, (64, 28, 28, 1)),
     "lstm-1": Workload(("variable", 16), LSTM, (1, 1, 16)),
@@ -216,6 +217,9 @@ def _continued(workload: Workload, compute: Callable[..., Any], states: list[Any
 CONTESTANTS: Mapping[str, Contestant] = {
     "modnet": Contestant(of_modnet),
     "modnet, folded": Contestant(partial(of_modnet, fold=True), unfit=("lstm-1", "lstm-100", "lstm-step", "gpt-token")),
+    "modnet, compiled": Contestant(
+        partial(of_modnet, engine="compiled"), ("modnet_compiled",), ("lstm-step", "gpt-token")
+    ),
     "onnxruntime": Contestant(of_onnxruntime, ("onnxruntime", "onnx", "torch")),
     "torch, inference mode": Contestant(of_torch, ("torch",)),
 }
