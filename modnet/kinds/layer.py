@@ -131,6 +131,8 @@ class Layer(Component):
         streams: the layer can be given a sequence (batch, time, ...) in pieces, with `context.memory` kept between
             them, and the pieces of its output make up the output of the whole sequence; the output at a step depends on
             no later step.
+        overwrites: in prediction, `forward` writes its output into its input where `context.may_overwrite_input` is
+            True: then nobody else reads that. Activations do so without saying it.
         repeats: for inputs of the same shapes `forward` makes the same calls, and all that writes into arrays goes
             through `context.do`, but where a mask, training or `backward` is concerned. Prediction then makes these
             calls again without asking the layer. A class that inherits it and has its own `forward` says it anew.
@@ -167,6 +169,7 @@ class Layer(Component):
     scratch_output: ClassVar[bool] = False
     makes_mask: ClassVar[bool] = False
     streams: ClassVar[bool] = False
+    overwrites: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
     allocates: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float] | None] = None

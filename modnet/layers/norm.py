@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array, Shape, constant
 from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import Ones, Zeros
@@ -88,6 +88,7 @@ class BatchNorm(Layer, type="batch_norm"):
     """
 
     streams = True
+    overwrites = True
     repeats = True
     scratch_output = True
     featurewise = True
@@ -139,10 +140,10 @@ class BatchNorm(Layer, type="batch_norm"):
         """`forward` where nothing is trained: four passes over lines of several rows, in one array."""
         do, mean, variance = context.do, context.state["running_mean"], context.state["running_variance"]
         inverse = context.buffer(mean.shape)
-        do(np.add, variance, self.epsilon, inverse)
+        do(np.add, variance, constant(self.epsilon, inverse.dtype), inverse)
         do(np.sqrt, inverse, inverse)
-        do(np.divide, 1, inverse, inverse)
-        y = context.buffer(x.shape)
+        do(np.divide, constant(1.0, inverse.dtype), inverse, inverse)
+        y = x if context.may_overwrite_input else context.buffer(x.shape)
         lines = along_lines(context, x, (mean, inverse, context.params["scale"], context.params["shift"]))
         shape = (y.size // lines[0].size, lines[0].size) if y.size else (0, lines[0].size)
         seen, out = x.reshape(shape), y.reshape(shape)
