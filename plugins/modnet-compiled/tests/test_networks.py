@@ -159,6 +159,14 @@ def test_digits_that_float32_does_not_have():
         check(network, x.astype(np.float32), 1e-4)
 
 
+def test_numbers_of_one_dtype_after_those_of_another():
+    x = 1.7e9 + RNG.standard_normal((200, 3))
+    network = prepared(chain(["standardize", "robust_scale"], [3]), {"input": x})
+    other = compiled(network)
+    for dtype in (np.float32, np.float64, np.int64, np.float32):
+        np.testing.assert_allclose(other.forward(x.astype(dtype)), network.forward(x.astype(dtype)), atol=1e-5)
+
+
 def test_outputs_that_are_inputs_or_the_same():
     layers = [
         {"type": "identity", "name": "same"},
