@@ -111,8 +111,8 @@ def with_bias(layer: Any, weight: Parameter, outputs: int) -> Mapping[str, Param
 class Convolution(Windowed):
     """What conv1d, conv2d and conv3d have in common."""
 
-    repeats = True
     # A `Configuration` may have a field without a default behind those with one; type checkers know dataclasses only.
+    repeats = True
     output_range = (-math.inf, math.inf)
     out_channels: int = field(minimum=1)  # type: ignore[misc]
     groups: int = field(default=1, minimum=1)
