@@ -182,12 +182,12 @@ class Programs:
         """Runs a node; its calls, or None if it does not repeat them."""
         slot, forward, _, context, sources = call
         context.begin()
-        self._shared.noted = []
+        context.note()
         try:
             self._values[slot] = forward(context, *[self._values[source] for source in sources])
-            return self._shared.noted
         finally:
-            self._shared.noted = None
+            noted = context.noted()
+        return noted
 
     def _run(self, call: Call) -> None:
         """Runs a node as a pass does that notes nothing."""
