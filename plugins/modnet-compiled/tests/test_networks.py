@@ -191,9 +191,9 @@ def test_ids_and_tables():
     ]
     network = stirred(modnet.build({"network": {"input": {"numbers": [4], "ids": [2]}, "layers": layers}}))
     data = {"numbers": 50 + RNG.standard_normal((60, 4)), "ids": RNG.integers(0, 5, (60, 2))}
-    check(prepared(network, data), data)
+    check(prepared(network, data), data, 1e-4)
     data["ids"][3, 1] = 6  # never seen in training
-    check(network, data)
+    check(network, data, 1e-4)
     messages = []
     data["ids"][3, 1] = 7
     for either in (network, compiled(network)):
@@ -220,7 +220,7 @@ def test_ensembles(name):
     layers, more = ENSEMBLES[name]
     network = chain(layers, [5], **more)
     data = {"input": RNG.standard_normal((400, 5))}
-    check(prepared(network, data), data["input"])
+    check(prepared(network, data), data["input"], 1e-4)  # before softmax there are numbers of 100 and more
 
 
 LINEAR = {"type": "linear", "out_features": 12}
