@@ -27,6 +27,7 @@ class Writer:
     Attributes:
         params, state: the arrays of the layer.
         masks: for each input the mask of its steps, or None; a value of bytes, (time,).
+        raw: an input of the network -> the same in float64, where it was given in another dtype than the network's.
         output_mask: that of the output. At first it is the common one of the inputs; a layer can set it.
         dtype: of the network.
     """
@@ -103,10 +104,7 @@ class Writer:
 
     def reshaped(self, x: Value, shape: Sequence[int]) -> Value:
         """The same numbers in another shape, which costs nothing."""
-        made = Value(tuple(shape), x.dtype, x.root, x.external)
-        if x in self.raw:
-            self.raw[made] = self.raw[x]
-        return made
+        return Value(tuple(shape), x.dtype, x.root, x.external)
 
     def product(self, x: Value, weight: Array, bias: Array | None = None) -> Value:
         """x W + b along the last axis; W (features, outputs)."""
