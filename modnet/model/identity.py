@@ -24,9 +24,9 @@ SHORTEST = 8
 class Identity:
     """The id of a file that a network has just been loaded from or saved to.
 
-    Called with the network it gives the id as text, or None if the network's arrays or its card are not those of the
-    file any more. Arrays can be changed at any time by anybody who has them, so this is found out by hashing them, but
-    for those that cannot be changed.
+    Called with the network it gives the id as text, or None if the network's arrays, nodes or card are not those of
+    the file any more. Arrays can be changed at any time by anybody who has them, so this is found out by hashing them,
+    but for those that cannot be changed.
 
     Args:
         id: 32 bytes.
@@ -36,12 +36,13 @@ class Identity:
     def __init__(self, network: Network, id: bytes, payloads: Iterable[Hashed]) -> None:
         self._text = id.hex()
         self._payloads = [payload for payload in payloads if payload.group in NETWORK_GROUPS]
-        self._card = network.card
+        self._card, self._graph = network.card, network.graph
         self._contents = _digest_of(network.card)
 
     def __call__(self, network: Network) -> str | None:
-        same_card = network.card is self._card and self._contents == _digest_of(network.card)
-        return self._text if same_card and all(map(self._is_same, NETWORK_GROUPS, _arrays(network))) else None
+        same = network.card is self._card and network.graph is self._graph
+        same = same and self._contents == _digest_of(network.card)
+        return self._text if same and all(map(self._is_same, NETWORK_GROUPS, _arrays(network))) else None
 
     def _is_same(self, group: str, array: FlatArray) -> bool:
         """Whether the arrays of a group are those of the file."""

@@ -318,6 +318,13 @@ def test_resources_of_a_package(path, network, tmp_path, monkeypatch):
             modnet.load(resources.files(name) / "n.modnet")
 
 
+def test_parameters_are_taken_from_any_source(path, network):
+    for source in (path, path.read_bytes(), io.BytesIO(path.read_bytes())):
+        other = modnet.build(SPEC, seed=1)
+        assert len(modnet.load_parameters(other, source).taken) == 6
+        assert other.forward(X).tobytes() == network.forward(X).tobytes()
+
+
 def test_headers_and_reports_of_sources(path):
     content = path.read_bytes()
     assert read_header(content).id == read_header(path).id
