@@ -228,7 +228,10 @@ def speed(folder: Path, requests: int) -> None:
 
 
 def soak(folder: Path, requests: int) -> None:
-    """Many requests by 64 connections while the file is replaced again and again by another training."""
+    """Many requests by 64 connections while the file is replaced again and again by another training.
+
+    The first answer that is lost, or is that of neither file, ends it.
+    """
     case = table_case(folder)
     other = folder / "other.modnet"
     modnet.save(modnet.train(PENGUINS / "penguins.toml", seed=2).network, other)
@@ -261,14 +264,14 @@ async def _soak(process: Process, case: Case, files: list[Path], requests: int) 
             os.replace(case.model.with_suffix(".new"), case.model)
 
     replacing = asyncio.create_task(replace())
-    print("| requests | answers of the first file | of the second | lost or wrong | MiB |\n|---|---|---|---|---|")
+    print("| requests | answers of the first file | of the second | MiB |\n|---|---|---|---|")
     for part in range(11):
         if part:
             await hammer(HOST, process.port, 64, requests // 64 // 10, ask)
         else:
             await hammer(HOST, process.port, 64, 100, ask)  # buffers and caches that are made once
             found.clear()
-        print(f"| {found.total():,} | {found[0]:,} | {found[1]:,} | 0 | {memory_of(process):.1f} |", flush=True)
+        print(f"| {found.total():,} | {found[0]:,} | {found[1]:,} | {memory_of(process):.1f} |", flush=True)
     replacing.cancel()
 
 
