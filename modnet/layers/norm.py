@@ -94,7 +94,7 @@ class BatchNorm(Layer, type="batch_norm"):
         left = rows_of_steps(context.masks[0], x) if context.training else None
         own = len(rows) if left is None else int(np.count_nonzero(left))
         count = own
-        if context.training and context.shares_batch:
+        if context.training and context.share is not None:
             count = int(context.sum_of_batch(np.array([own], np.float64))[0])
         of_batch = context.training and count > 1
         if of_batch:
@@ -133,7 +133,7 @@ class BatchNorm(Layer, type="batch_norm"):
         if count:
             # The effects of x on the mean and on the variance: with n rows, the gradient of x is
             # scale / sqrt(variance + epsilon) * (g - sum(g) / n - normalized * sum(g * normalized) / n).
-            if context.shares_batch:  # the effects of all rows, while the gradients of the parameters are of these
+            if context.share is not None:  # the effects of all rows, while the gradients of the parameters are of these
                 shift, scale = context.sum_of_batch(np.stack((shift, scale)))
             np.multiply(normalized, scale / count, out=result)
             np.add(result, shift / count, out=result)
