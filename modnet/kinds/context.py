@@ -161,9 +161,13 @@ class Context:
         self._shared.penalty += float(value)
 
     @property
-    def shares_batch(self) -> bool:
-        """Whether the rows of this pass are a part of a batch that several processes share."""
-        return self._shared.share is not None
+    def share(self) -> Share | None:
+        """Which part of a batch the rows of this pass are, where several processes share it; None for a whole batch."""
+        return self._shared.share
+
+    @share.setter
+    def share(self, share: Share | None) -> None:
+        self._shared.share = share
 
     def sum_of_batch(self, array: Array) -> Array:
         """The sum of an array over all parts of the batch, where several processes share it; else the array itself.

@@ -127,7 +127,7 @@ class BatchNorm(Layer, type="batch_norm"):
         """Writes the rows less the mean; gives the variance, and of how many rows both are: 0 for the running ones."""
         own = len(rows) if left is None else int(np.count_nonzero(left))
         count = own if context.training else 0
-        if context.training and context.shares_batch:
+        if context.training and context.share is not None:
             count = int(context.sum_of_batch(np.array([own], np.float64))[0])
         if count < 2:
             np.subtract(rows, context.state["running_mean"], out=out)
@@ -179,7 +179,7 @@ class BatchNorm(Layer, type="batch_norm"):
         if count:
             # The effects of x on the mean and on the variance: with n rows, the gradient of x is
             # scale / sqrt(variance + epsilon) * (g - sum(g) / n - normalized * sum(g * normalized) / n).
-            if context.shares_batch:  # the effects of all rows, while the gradients of the parameters are of these
+            if context.share is not None:  # the effects of all rows, while the gradients of the parameters are of these
                 shift, scale = context.sum_of_batch(np.stack((shift, scale)))
             np.multiply(normalized, scale / count, out=result)
             np.add(result, shift / count, out=result)

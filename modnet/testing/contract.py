@@ -31,7 +31,7 @@ __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", 
 
 Status = Literal["passed", "not applicable", "not examined", "failed"]
 
-LAYER = ("layer", "passes", "numbers", "padding")
+LAYER = ("layer", "passes", "sharing", "numbers", "padding")
 """The modules with the rules of a layer, which an activation, a composite as a whole and each of several outputs keep
 as well."""
 

@@ -608,6 +608,33 @@ class GlobalSign(Scaling, type="global_sign"):
         return y
 
 
+@breaks("shared batches", (4,))
+class CentresTheBatch(OnFeatures, type="centres_the_batch"):
+    """Takes the mean of the rows that it is given, which may be a part of a batch. Shapes: (features,) -> as x."""
+
+    def forward(self, context, x):
+        y = context.buffer(x.shape)
+        np.copyto(y, x)
+        return self.centred(context, y)
+
+    def backward(self, context, gradient):
+        return self.centred(context, gradient)
+
+    def centred(self, context, array):
+        if context.training and len(array):
+            np.subtract(array, array.mean(axis=0), out=array)
+        return array
+
+
+@breaks("shared batches", (4,))
+class DrawsForAllRows(Scaling, type="draws_for_all_rows"):
+    """Adds numbers that are the same for all rows, and so have no axis of the batch."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        return np.add(y, context.rng.random(x.shape[-1]), out=y) if context.training else y
+
+
 @breaks("buffers", (4,))
 class KeepsInABuffer(Scaling, type="keeps_in_a_buffer"):
     """Fills a buffer with ones in its first pass, and finds them there in the next."""

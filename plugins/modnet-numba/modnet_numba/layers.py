@@ -67,7 +67,7 @@ def batch_norm_gradient(gradient, normalized, through_mean, through_variance, fa
 
 def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
     def forward(context, x):
-        if context.training and (context.masks[0] is not None or context.shares_batch):
+        if context.training and (context.masks[0] is not None or context.share is not None):
             # Of sequences that end early only the steps that there are count, and of a shared batch all rows.
             return layer.forward(context, x)
         rows = rows_of(x, x.shape[-1])
@@ -89,7 +89,7 @@ def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
 def batch_norm_backward(layer: Any, dtype: np.dtype[Any]) -> Method:
     def backward(context, gradient):
         normalized, inverse, count, left = context.saved
-        if left is not None or context.shares_batch:
+        if left is not None or context.share is not None:
             return layer.backward(context, gradient)
         rows = rows_of(gradient, gradient.shape[-1])
         scale, shift = context.grads["scale"], context.grads["shift"]
