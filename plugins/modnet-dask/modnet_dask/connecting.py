@@ -18,7 +18,7 @@ import modnet
 from modnet.words import show
 from modnet_dask.scheduler import DaskScheduler
 
-TIMEOUT = 5.0
+TIMEOUT = 10.0
 """Seconds within which a scheduler has to answer."""
 
 FORMS = "local, local:N for N workers, tcp://HOST:PORT, or a scheduler file FILE.json"

@@ -58,7 +58,7 @@ def test_workers_killed_from_outside(run, model, parts, tmp_path, address, clien
             time.sleep(0.02)
         os.kill(min(before), signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     engine = ("--plugin", PLUGIN, "--engine", "deadly")
     found = run("predict", model, parts, "-o", tmp_path / "out", "--scheduler", address, *engine)
