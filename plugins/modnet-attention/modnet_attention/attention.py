@@ -361,5 +361,6 @@ def _remembered(memory: dict[str, Any], name: str, piece: Array) -> Array:
         if before is not None:
             kept[:, :known] = before
     kept[:, known:length] = piece
-    memory[name] = kept[:, :length]
-    return memory[name]
+    seen: Array = kept[:, :length]
+    memory[name] = seen
+    return seen
