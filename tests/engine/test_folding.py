@@ -7,6 +7,7 @@ import modnet
 from modnet import DataError, Layer, Parameter
 from modnet.engine.folding import fold
 from modnet.initializers import Ones
+from modnet.testing.examples import examples_of
 
 
 def built(layers, input_=(6,), seed=0, **options):
@@ -229,3 +230,45 @@ def test_a_folded_network_is_saved_loaded_and_trained(tmp_path):
     assert len(modnet.train(again, x, np.ones((8, 2)), loss="mse", epochs=1)["loss"]) == 1
     with pytest.raises(ValueError, match="give one of the two"):
         modnet.load(tmp_path / "a.modnet", fold=True, mmap=True)
+
+
+def of_the_registry():
+    registry = modnet.default_registry()
+    for kind in (Layer, modnet.Activation):
+        for name in registry.names(kind):
+            for number, example in enumerate(examples_of(registry.find(kind, name))):
+                yield pytest.param(example, id=f"{name} {number}")
+
+
+@pytest.mark.parametrize("example", list(of_the_registry()))
+def test_every_layer_between_others_that_are_folded(example):
+    shapes = [["variable" if axis is None else axis for axis in shape] for shape in example.input_shapes]
+    names = [f"x{number}" for number in range(len(shapes))]
+    before = []
+    if not example.component.integer_input and example.data is None and shapes[0][-1:] not in ([], ["variable"]):
+        before = [{"type": "batch_norm", "name": "before", "inputs": ["x0"]}]
+    node = modnet.Node(layer=example.component, name="it", inputs=("before" if before else "x0", *names[1:]))
+    layers = [*before, node, {"type": "dropout", "rate": 0.5}, "batch_norm", "tanh"]
+    try:
+        network = modnet.build({"network": {"input": dict(zip(names, shapes, strict=True)), "layers": layers}}, seed=1)
+    except modnet.SpecError:
+        pytest.skip("no batch norm can follow it")
+    rng = np.random.default_rng(0)
+    for name, array in network.state.items():
+        if name.startswith(("before", "batch_norm")):
+            array += rng.uniform(0.2, 0.8, array.shape).astype(array.dtype)
+    ids = example.component.integer_input
+    data = {}
+    for name, shape in network.inputs.items():
+        sizes = (3, *(4 if axis is None else axis for axis in shape))
+        data[name] = rng.integers(0, 2, sizes) if ids else rng.uniform(0.1, 0.9, sizes).astype(np.float32)
+    if any(node.layer.stands_for is not node.layer for node in network.graph.nodes):
+        with pytest.raises(DataError, match="cannot be folded"):
+            fold(network)
+        return
+    found = fold(network)
+    try:
+        expected = network.forward(data)
+    except modnet.errors.SampleError:
+        pytest.skip("it is not defined for such numbers, as a logarithm")
+    np.testing.assert_allclose(found.forward(data), expected, rtol=1e-5, atol=1e-5)
