@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import machine
+from benchmarks.markdown import markdown
 from benchmarks.rounds import ContestantFailed, Result, Settings, Turn, race, ratios
 
 if TYPE_CHECKING:
@@ -102,12 +103,6 @@ def accuracies(losses: dict[str, train.Loss]) -> list[str]:
         agree = f"they {'DIFFER' if loss.difference > TOLERANCE else 'agree'} to {TOLERANCE:g}"
         rows.append([name, f"{loss.modnet:.6f}", f"{loss.torch:.6f}", f"{loss.difference:.1e}", agree])
     return markdown(rows)
-
-
-def markdown(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
-    return [f"| {' | '.join(row)} |" for row in padded]
 
 
 def figures(result: Result, bases: list[list[Turn] | None]) -> list[str]:

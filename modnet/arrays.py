@@ -136,6 +136,8 @@ def as_numbers(value: ArrayLike, what: str, for_text: str = "") -> Array:
     Raises:
         DataError: it is not one: text, objects, lists of different lengths, or an array with masked elements.
     """
+    if type(value) is np.ndarray and value.dtype.kind in "biuf":
+        return value
     array = _converted(value, what)
     if array.dtype.kind in "biuf":
         return array

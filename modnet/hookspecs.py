@@ -86,6 +86,7 @@ class Specifications:
 
         It is called with the network's inputs in order, arrays (batch, ...) in the network's dtype, or int64 for ids,
         and gives its outputs in order. Several threads may call it at once. The parameters do not change any more.
+        `modnet.engine.delegation.Engine` says what it may ask for by attributes.
         """
 
     @hookspec(firstresult=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from typing import Any, TypeVar, cast
 
@@ -46,23 +46,30 @@ def _bound(bound: float, dtype: np.dtype[Any], size: int) -> Array:
     return made
 
 
-def _bounded(ufunc: np.ufunc, x: Array, bound: float, out: Array) -> Array:
+def pieces_with_bound(x: Array, bound: float, out: Array) -> Iterator[tuple[Array, Array, Array]]:
+    """Parts of x, of an array that is full of the bound, and of `out`, to be compared one by one.
+
+    numpy uses vector instructions for two arrays, but not for an array and a number.
+    """
     rows = PIECE * len(out) // out.size if out.size > FEW else 0
     if not rows:
-        ufunc(x, _bound(bound, x.dtype, 0), out=out)
-        return out
+        yield x, _bound(bound, x.dtype, 0), out
+        return
     bounds = _bound(bound, x.dtype, PIECE)
     for start in range(0, len(out), rows):
         piece = out[start : start + rows]
-        ufunc(x[start : start + rows], bounds[: piece.size].reshape(piece.shape), out=piece)
-    return out
+        yield x[start : start + rows], bounds[: piece.size].reshape(piece.shape), piece
 
 
 def at_least(x: Array, bound: float, out: Array) -> Array:
-    """Writes max(x, bound). numpy uses vector instructions for two arrays, but not for an array and a number."""
-    return _bounded(np.maximum, x, bound, out)
+    """Writes max(x, bound)."""
+    for seen, bounds, piece in pieces_with_bound(x, bound, out):
+        np.maximum(seen, bounds, out=piece)
+    return out
 
 
 def at_most(x: Array, bound: float, out: Array) -> Array:
     """Writes min(x, bound)."""
-    return _bounded(np.minimum, x, bound, out)
+    for seen, bounds, piece in pieces_with_bound(x, bound, out):
+        np.minimum(seen, bounds, out=piece)
+    return out

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 
@@ -121,6 +122,12 @@ SHORT_TAIL = (
 )
 
 
+@cache
+def _coefficients(dtype: np.dtype[Any]) -> tuple[Array, ...]:
+    """Those of the tail, as arrays: numpy takes longer to convert a number than to add it to a few."""
+    return tuple(np.array(number, dtype) for number in (SHORT_TAIL if dtype.itemsize <= 4 else TAIL))
+
+
 def bell(z: Array) -> Array:
     """exp(-z^2 / 2); z >= 0 is clipped to 39, in place, where the result is 0 in float64, so that z^2 stays finite."""
     at_most(z, 39.0, z)
@@ -144,7 +151,7 @@ def normal_distribution(x: Array) -> Array:
     height = bell(z)
     t = z + 4.5
     np.divide(z - 4.5, t, out=t)
-    coefficients = SHORT_TAIL if x.dtype.itemsize <= 4 else TAIL
+    coefficients = _coefficients(x.dtype)
     tail = t * coefficients[-1]
     for coefficient in coefficients[-2:0:-1]:
         np.add(tail, coefficient, out=tail)

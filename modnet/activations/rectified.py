@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modnet.activations.blocks import at_least, at_most, in_blocks
+from modnet.activations.blocks import at_least, at_most, in_blocks, pieces_with_bound
 from modnet.arrays import Array, Shape
 from modnet.configuration.fields import field
 from modnet.errors import ShapeError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class Identity(Activation, type="identity"):
     """y = x."""
 
+    repeats = True
     needs_input = False
     keeps_numbers = True
 
@@ -45,6 +46,7 @@ class Identity(Activation, type="identity"):
 class ReLU(Activation, type="relu"):
     """The rectified linear unit, y = max(x, 0)."""
 
+    repeats = True
     needs_input = False
     output_range = (0.0, math.inf)
 
@@ -53,6 +55,16 @@ class ReLU(Activation, type="relu"):
 
     def derivative(self, x: Array, y: Array, out: Array) -> Array:
         return np.greater(y, 0, out=out)
+
+    def forward(self, context: Context, x: Array) -> Array:
+        if type(self).function is not ReLU.function:  # of a class made from this one
+            y: Array = super().forward(context, x)
+            return y
+        y = x if context.may_overwrite_input else context.buffer(x.shape)
+        for seen, bound, piece in pieces_with_bound(x, 0.0, y):
+            context.do(np.maximum, seen, bound, out=piece)
+        context.save(None, y)
+        return y
 
     def backward(self, context: Context, gradient: Array) -> Array:
         _, y = context.saved
@@ -97,6 +109,7 @@ class PReLU(Activation, type="prelu"):
     """
 
     elementwise = False
+    repeats = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
     shared: bool = False
@@ -118,11 +131,12 @@ class PReLU(Activation, type="prelu"):
 
     def forward(self, context: Context, x: Array) -> Array:
         # max(x, 0) + alpha * min(x, 0), and not max(x, alpha * x): alpha may become negative or greater than 1.
-        negative = at_most(x, 0.0, context.buffer(x.shape))
-        np.multiply(negative, context.params["alpha"], out=negative)
+        negative = context.do(at_most, x, 0.0, context.buffer(x.shape))
+        context.do(np.multiply, negative, context.params["alpha"], out=negative)
         context.save(x)
-        y = at_least(x, 0.0, x if context.may_overwrite_input else context.buffer(x.shape))
-        return np.add(y, negative, out=y)
+        y: Array = context.do(at_least, x, 0.0, x if context.may_overwrite_input else context.buffer(x.shape))
+        context.do(np.add, y, negative, out=y)
+        return y
 
     def backward(self, context: Context, gradient: Array) -> Array:
         x: Array = context.saved[0]

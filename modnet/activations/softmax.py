@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -43,6 +42,7 @@ class Softmax(Activation, type="softmax"):
     """
 
     elementwise = False
+    repeats = True
     needs_input = False
     output_range = (0.0, 1.0)
     normalizes = True
@@ -54,36 +54,22 @@ class Softmax(Activation, type="softmax"):
         return None if shared else self
 
     def function(self, x: Array, out: Array) -> Array:
-        return self._softmax(x, out, np.empty)
+        return _softmax(x, out, None if _is_row(out) else workspace_along_rows(out, np.empty))
 
     def forward(self, context: Context, x: Array) -> Array:
         padded = padded_steps(context, x)
         out = x if context.may_overwrite_input else context.buffer(x.shape)
         if padded is not None:
             x = np.where(padded, lowest(x), x)
-        y = self._softmax(x, out, context.buffer)
-        if padded is not None:
-            y[padded] = 0  # exp gave 0 already, except in a sequence without any step, where all are equal
-        context.save(None, y)
-        return y
-
-    def _softmax(self, x: Array, out: Array, allocate: Callable[[tuple[int, ...], np.dtype[Any]], Array]) -> Array:
-        if out.size == out.shape[-1]:
-            # A single row, as in predictions of one sample: without the overhead of reductions along an axis.
+        if _is_row(out):
             lone = (0,) * (out.ndim - 1)
-            row, result = x[lone], out[lone]
-            np.subtract(row, row[row.argmax()], out=result)
-            np.exp(result, out=result)
-            np.divide(result, result.dot(ones(len(result), result.dtype)), out=result)
-            return out
-        work = workspace_along_rows(out, allocate)
-        if work is None:
-            work = out
-        np.copyto(work, x)
-        # exp(1000) would be inf, and a shift does not change softmax.
-        work -= np.maximum.reduce(work, axis=-1, keepdims=True)
-        np.exp(work, out=work)
-        return np.divide(work, np.add.reduce(work, axis=-1, keepdims=True), out=out)
+            context.do(_softmax_of_row, x[lone], out[lone], ones(out.size, out.dtype))
+        else:
+            context.do(_softmax, x, out, workspace_along_rows(out, context.buffer))
+        if padded is not None:
+            out[padded] = 0  # exp gave 0 already, except in a sequence without any step, where all are equal
+        context.save(None, out)
+        return out
 
     def backward(self, context: Context, gradient: Array) -> Array:
         _, y = context.saved
@@ -93,6 +79,33 @@ class Softmax(Activation, type="softmax"):
         return gradient
 
 
+def _is_row(array: Array) -> bool:
+    """Whether it has a single row, as in predictions of one sample."""
+    return bool(array.size == array.shape[-1])
+
+
+def _softmax_of_row(row: Array, out: Array, ones: Array) -> None:
+    """Without the overhead of reductions along an axis."""
+    np.subtract(row, row[row.argmax()], out)
+    np.exp(out, out)
+    np.divide(out, out.dot(ones), out)
+
+
+def _softmax(x: Array, out: Array, work: Array | None) -> Array:
+    """Along the last axis, in a workspace if there is one."""
+    if _is_row(out):
+        lone = (0,) * (out.ndim - 1)
+        _softmax_of_row(x[lone], out[lone], ones(out.size, out.dtype))
+        return out
+    if work is None:
+        work = out
+    np.copyto(work, x)
+    # exp(1000) would be inf, and a shift does not change softmax.
+    work -= np.maximum.reduce(work, axis=-1, keepdims=True)
+    np.exp(work, out=work)
+    return np.divide(work, np.add.reduce(work, axis=-1, keepdims=True), out=out)
+
+
 class LogSoftmax(Activation, type="log_softmax"):
     """y = x - log(sum(exp(x))) over the last axis.
 
@@ -100,6 +113,7 @@ class LogSoftmax(Activation, type="log_softmax"):
     """
 
     elementwise = False
+    repeats = True
     needs_input = False
     output_range = (-math.inf, 0.0)
     normalizes = True

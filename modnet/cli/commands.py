@@ -252,7 +252,11 @@ _ROWS = (
             help="Predict the second of two classes, or each label, where its probability is at least P. "
             "With CLASS=P that class.",
         ),
-        _option("--engine", metavar="NAME", help="What computes, if not modnet itself: onnxruntime, of modnet-onnx."),
+        _option(
+            "--engine",
+            metavar="NAME",
+            help="What computes, if not modnet itself: compiled, of modnet-compiled, or onnxruntime, of modnet-onnx.",
+        ),
         _option(
             "--faults",
             type=click.Choice(["raise", "skip", "blank"]),

@@ -12,15 +12,20 @@ from modnet.engine.passes import Pass
 from modnet.engine.promises import output_fault
 from modnet.errors import BrokenPlugin
 
-Engine = Callable[[Sequence[Array]], Sequence[Array]]
-"""From a network's inputs in order to its outputs in order, arrays with the batch as their first axis."""
+Engine = Callable[..., Sequence[Array]]
+"""From a network's inputs in order to its outputs in order, arrays with the batch as their first axis.
+
+An engine may say more of itself by attributes. With `takes_any_number` it is also asked where numbers are not finite,
+which go through it as through the network's own layers. With `takes_raw` it is given, as a second argument, the inputs
+as they were before their conversion to the network's dtype.
+"""
 
 
 class DelegatedPass(Pass):
     """A pass of a prediction whose values another engine computes.
 
-    Inputs are checked and converted as for any pass. Where numbers are not finite, and where the engine fails, the
-    network's own layers compute: they know what to do, or say what is wrong and where.
+    Inputs are checked and converted as for any pass. Where numbers are not finite, unless the engine takes them, and
+    where the engine fails, the network's own layers compute: they know what to do, or say what is wrong and where.
 
     Args:
         network: the network.
@@ -31,17 +36,20 @@ class DelegatedPass(Pass):
     def __init__(self, network: BuiltGraph, engine: Engine, name: str) -> None:
         super().__init__(network, list(network.graph.outputs.values()))
         self._engine, self._name = engine, name
+        self._takes_any = getattr(engine, "takes_any_number", False)
+        self._takes_raw = getattr(engine, "takes_raw", False)
+        self._shapes = list(network.outputs.items())
 
     def forward(self, inputs: Sequence[Array]) -> list[Array]:
         given = self.converted(inputs)
-        if not all(map(_are_finite, given)):
+        if not self._takes_any and not all(map(_are_finite, given)):
             return super().forward(inputs)
         try:
-            made = list(self._engine(given))
+            made = list(self._engine(given, inputs) if self._takes_raw else self._engine(given))
         except Exception as error:
             super().forward(inputs)
             raise BrokenPlugin(f"the engine {self._name} fails where modnet does not: {error}") from error
-        for value, (name, shape) in zip(made, self.network.outputs.items(), strict=True):
+        for value, (name, shape) in zip(made, self._shapes, strict=True):
             if fault := output_fault(value, shape, self.network.dtype, name):
                 raise BrokenPlugin(f"the engine {self._name}: {fault}")
         return made

@@ -13,7 +13,7 @@ from modnet.engine.built import BuiltGraph
 from modnet.engine.card import ModelCard
 from modnet.engine.graph import Graph, GraphNode
 from modnet.engine.history import History
-from modnet.engine.inputs import check_predictions, given_arrays
+from modnet.engine.inputs import GivenInput, check_predictions
 from modnet.engine.passes import FEWEST_ROWS, MOST_ROWS, PREDICTION_BYTES, Pass, Passes
 from modnet.engine.stream import Stream
 from modnet.engine.summary import Summary
@@ -49,9 +49,7 @@ class Network(BuiltGraph):
         self._rows: RowPredictor | None = None
         self._other_pass: Callable[[], Pass] | None = None
         self._identity: Callable[[Network], str | None] | None = None
-        # The shape of a sample if there is a single input: an array of exactly this shape needs no further check. For
-        # predictions of one row, the full check of `given_arrays` would take a good part of the time.
-        self._lone_input = next(iter(graph.inputs.values())) if len(graph.inputs) == 1 else None
+        self._given = GivenInput(graph.inputs)
         self._widest = max(math.prod(axis or 1 for axis in shape) for node in graph.nodes for shape in node.shapes)
 
     @property
@@ -220,9 +218,7 @@ class Network(BuiltGraph):
 
     def arrays(self, x: Any) -> list[Array]:
         """The inputs in order, checked against the shapes that the network expects, not yet converted."""
-        if type(x) is np.ndarray and x.ndim and x.shape[1:] == self._lone_input and x.dtype.kind in "biuf":
-            return [x]
-        return given_arrays(self.inputs, x)
+        return self._given.arrays(x)
 
     def rows_at_a_time(self, arrays: list[Array]) -> int:
         """How many rows to predict at a time; variable axes of nodes are assumed to grow with those of the inputs."""

@@ -14,6 +14,7 @@ from modnet.engine.built import BuiltGraph
 from modnet.engine.cost import Cost, cost_of
 from modnet.engine.graph import GraphNode
 from modnet.engine.parameters import FlatArray
+from modnet.engine.program import Call, Programs
 from modnet.engine.promises import gradients_fault, output_fault, several_fault
 from modnet.errors import DataError, ShapeError, TrainingError
 from modnet.kinds.activation import Activation
@@ -40,10 +41,6 @@ MOST_COSTS = 256
 
 IDLE_BYTES, SMALL_PASS = 64 << 20, 1 << 20
 """How many bytes the idle passes of predictions may hold together, and the size of a pass that is always kept."""
-
-
-_Call = tuple[int, Any, Any, Context, tuple[int, ...]]
-"""Slot, forward, backward, context and sources of a node."""
 
 
 class Pass:
@@ -101,7 +98,7 @@ class Pass:
         self.masks: dict[int, Array] = {}
         self._raw: list[Context] = []
         self.contexts = {node.slot: self._context(node, training, rng) for node in self._nodes}
-        self._calls: list[_Call] = []
+        self._calls: list[Call] = []
         for node in self._nodes:
             layer, context = node.layer, self.contexts[node.slot]
             methods: list[Any] = [layer.forward, layer.backward]
@@ -114,6 +111,9 @@ class Pass:
             if layer.raw_input:
                 context.raw = context.masks
                 self._raw.append(context)
+        self._programs: Programs | None = None
+        if gradients is None and kernels is None and not (training or self._masked):
+            self._programs = Programs(self._nodes, self._calls, self._values, self.converted, self.raw, self._common)
 
     @property
     def held(self) -> int:
@@ -253,11 +253,15 @@ class Pass:
         Raises:
             TooLarge: in the first call, if the batch needs more memory than there is, or too much work.
         """
+        if self._programs is not None and self._seen and self._repeated(self._programs, inputs):
+            return [self._values[slot] for slot in self.wanted]
         if not self._seen:
             self.cost(inputs).require(len(inputs[0]))
         values = self._values
         self._common.penalty = 0.0
         values[: self._first] = self.converted(inputs)
+        if self._programs is not None:
+            self._programs.forget()
         calls = self._with_masks() if self._masked else self._calls
         if not self._seen:
             calls = self._looked_over(calls)
@@ -271,21 +275,32 @@ class Pass:
                     values[slot] = forward(context, values[sources[0]])
                 else:
                     values[slot] = forward(context, *[values[source] for source in sources])
-        except ShapeError as error:
-            node = self._node(slot)
-            given = " and ".join(str(values[source].shape) for source in node.inputs)
-            message = f"{node.label()}: {error.message}; found {given} (with the batch axis)"
-            raise ShapeError(message, error.hint) from error
         except Exception as error:
-            node = self._node(slot)
-            for before in self._nodes[: self._nodes.index(node)]:
-                self._hold(before, error)  # the cause may be a wrong output of an earlier node: blame that one
-            raise_fault(error, node.label())
+            self._blame(self._node(slot), error)
             raise
         for context in self._raw:
             context.raw = (None,) * len(context.raw)  # do not keep the caller's arrays in memory
         self._seen = True
         return [values[slot] for slot in self.wanted]
+
+    def _repeated(self, programs: Programs, inputs: Sequence[Array]) -> bool:
+        """Whether the values of all slots were computed by the calls that an earlier batch of these shapes has made."""
+        try:
+            return programs.forward(inputs)
+        except Exception as error:
+            if programs.at is not None:
+                self._blame(self._node(programs.at), error)
+            raise
+
+    def _blame(self, node: GraphNode, error: Exception) -> None:
+        """Raises what is to be said of an error in a node's `forward`; returns if that is the error itself."""
+        if isinstance(error, ShapeError):
+            given = " and ".join(str(self._values[source].shape) for source in node.inputs)
+            message = f"{node.label()}: {error.message}; found {given} (with the batch axis)"
+            raise ShapeError(message, error.hint) from error
+        for before in self._nodes[: self._nodes.index(node)]:
+            self._hold(before, error)  # the cause may be a wrong output of an earlier node: blame that one
+        raise_fault(error, node.label())
 
     def converted(self, inputs: Sequence[Array]) -> list[Array]:
         """The inputs in the dtypes that their readers take; those that are converted are valid until the next call.
@@ -299,7 +314,7 @@ class Pass:
             for slot, (array, dtype) in enumerate(zip(inputs, self._dtypes, strict=True))
         ]
 
-    def _looked_over(self, calls: Iterable[_Call]) -> Iterator[_Call]:
+    def _looked_over(self, calls: Iterable[Call]) -> Iterator[Call]:
         """The calls of a first pass; after each, the node's outputs are checked against its declarations.
 
         Raises:
@@ -315,7 +330,7 @@ class Pass:
             if fault := output_fault(self._values[slot], shape, self.network.dtype, name):
                 raise broken(node.label(), node.layer, fault) from cause
 
-    def _with_masks(self) -> Iterator[_Call]:
+    def _with_masks(self) -> Iterator[Call]:
         """The calls of the nodes; sets the masks in the context before each, and keeps the output's mask after it."""
         masks: dict[int, Array] = {}
         self.masks = masks
@@ -458,6 +473,7 @@ class Pass:
 
     def instrument(self, wrap: Callable[[tuple[int, str], Callable[..., Any]], Callable[..., Any]]) -> None:
         """Replaces every call by `wrap((slot, "forward" or "backward"), call)`, to time or inspect it."""
+        self._programs = None
         self._calls = [
             (slot, wrap((slot, "forward"), forward), wrap((slot, "backward"), backward), context, sources)
             for slot, forward, backward, context, sources in self._calls
@@ -466,6 +482,8 @@ class Pass:
     def forget(self) -> None:
         """Drops the arrays of the last batch; the buffers stay."""
         self._values[:] = [None] * len(self._values)
+        if self._programs is not None:
+            self._programs.forget()
         for context in self.contexts.values():
             context.forget()
 

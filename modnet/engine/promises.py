@@ -65,16 +65,21 @@ def _shape_text(shape: Any) -> str:
 def output_fault(value: Any, shape: Shape, dtype: np.dtype[Any], name: str = "") -> str:
     """What is wrong with an output; `shape` is that of one sample, `name` its name if there are several."""
     which = f" for {name}" if name else ""
-    expected = f"expected one array of {dtype} and shape {_with_batch(shape)}"
-    if not isinstance(value, np.ndarray) or value.ndim == 0:
-        return f"forward gave {described(value)}{which}; {expected}"
     # A layer may pass on ids, which are integers.
-    if value.dtype != dtype and value.dtype.kind not in "iu":
-        return f"forward gave an array of {value.dtype}{which}; {expected}"
-    found = value.shape[1:]
-    if len(found) == len(shape) and all(e in (None, f) for e, f in zip(shape, found, strict=True)):
+    if not isinstance(value, np.ndarray) or not value.ndim:
+        found = described(value)
+    elif value.dtype != dtype and value.dtype.kind not in "iu":
+        found = f"an array of {value.dtype}"
+    elif value.shape[1:] == shape or _is_of(value.shape[1:], shape):
         return ""
-    return f"output_shape gave {shape}{which}, but forward gave {found}"
+    else:
+        return f"output_shape gave {shape}{which}, but forward gave {value.shape[1:]}"
+    return f"forward gave {found}{which}; expected one array of {dtype} and shape {_with_batch(shape)}"
+
+
+def _is_of(found: tuple[int, ...], shape: Shape) -> bool:
+    """Whether a shape is one of those that a shape with variable axes stands for."""
+    return len(found) == len(shape) and all(e in (None, f) for e, f in zip(shape, found, strict=True))
 
 
 def several_fault(value: Any, names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from modnet.engine.built import BuiltGraph
-from modnet.engine.inputs import check_predictions, given_arrays
+from modnet.engine.inputs import GivenInput, check_predictions
 from modnet.engine.passes import Pass
 from modnet.errors import ShapeError
 from modnet.words import show
@@ -23,6 +23,7 @@ class Stream:
             if not node.layer.streams:
                 raise ShapeError(f"{node.label()} needs whole sequences, so they cannot come in pieces")
         self.network = network
+        self._given = GivenInput(network.inputs)
         self._pass = Pass(network, list(network.graph.outputs.values()))
         self.reset()
 
@@ -44,7 +45,7 @@ class Stream:
         Raises:
             ShapeError, DataError: as `Network.forward`.
         """
-        arrays = given_arrays(self.network.inputs, x)
+        arrays = self._given.arrays(x)
         if self._batch not in (None, len(arrays[0])):
             raise ShapeError(
                 f"the pieces before had {self._batch} sequences, this one has {len(arrays[0])}",

@@ -28,6 +28,7 @@ class Activation(Layer):
 
     kind = "activation"
     streams = True
+    repeats = True
     elementwise: ClassVar[bool] = True
     needs_input: ClassVar[bool] = True
 
@@ -49,7 +50,7 @@ class Activation(Layer):
 
     def forward(self, context: Context, *inputs: Any, **_: Any) -> Any:
         (x,) = inputs
-        y = self.function(x, x if context.may_overwrite_input else context.buffer(x.shape))
+        y = context.do(self.function, x, x if context.may_overwrite_input else context.buffer(x.shape))
         context.save(x if self.needs_input else None, y)
         return y
 

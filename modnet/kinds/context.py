@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,16 +23,18 @@ class Shared:
         penalty: the sum of what layers have added to the loss in this pass.
         ask_progress: says where the run stands, None outside training. A function, since most steps have no layer that
             asks.
+        noted: where `Context.do` notes its calls; None if nobody wants to repeat them.
         share: the part of the batch that passes here, where several processes share it; None for a whole batch.
     """
 
-    __slots__ = ("ask_progress", "held", "penalty", "share")
+    __slots__ = ("ask_progress", "held", "noted", "penalty", "share")
 
     def __init__(self) -> None:
         self.held = 0
         self.penalty = 0.0
         self.ask_progress: Callable[[], Progress] | None = None
         self.share: Share | None = None
+        self.noted: list[Callable[[], Any]] | None = None
 
 
 class Context:
@@ -199,6 +202,20 @@ class Context:
     def save(self, *values: Any) -> None:
         """Keeps values for `backward`, where they are `context.saved`."""
         self.saved = values
+
+    def do(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """`function(*arguments, **options)`, noted for a layer that `repeats`: the engine may call it again.
+
+        Arguments are arrays and what does not depend on the batch; results go into arrays, as by `out=`.
+        """
+        noted = self._shared.noted
+        if noted is not None:
+            noted.append(partial(function, *arguments, **options))
+        return function(*arguments, **options)
+
+    def cannot_repeat(self) -> None:
+        """Says that a layer that `repeats` does not do so for these inputs: the next pass asks it again."""
+        self._shared.noted = None
 
     def buffer(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """An uninitialised array, which the same call in the next pass returns again.

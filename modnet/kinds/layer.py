@@ -132,6 +132,9 @@ class Layer(Component):
         streams: the layer can be given a sequence (batch, time, ...) in pieces, with `context.memory` kept between
             them, and the pieces of its output make up the output of the whole sequence; the output at a step depends on
             no later step.
+        repeats: for inputs of the same shapes `forward` makes the same calls, and all that writes into arrays goes
+            through `context.do`, but where a mask, training or `backward` is concerned. Prediction then makes these
+            calls again without asking the layer. A class that inherits it and has its own `forward` says it anew.
         allocates: each pass allocates arrays as large as the batch, because that cannot be avoided.
         output_range: the lowest and the highest number that the output can take or approach, for any input and any
             parameters; None if unknown. A loss that needs a different range refuses the network.
@@ -168,6 +171,7 @@ class Layer(Component):
     scratch_output: ClassVar[bool] = False
     makes_mask: ClassVar[bool] = False
     streams: ClassVar[bool] = False
+    repeats: ClassVar[bool] = False
     allocates: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float] | None] = None
     normalizes: ClassVar[bool] = False

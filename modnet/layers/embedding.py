@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from modnet.kinds.context import Context
 
 
-def _whole(ids: Array) -> Array:
+def _to_whole(ids: Array, whole: Array) -> None:
     """Converts ids that are floats to integers."""
     with np.errstate(invalid="ignore"):
-        whole = ids.astype(np.intp)
+        np.copyto(whole, ids, casting="unsafe")
     if not np.array_equal(whole, ids):
         at = tuple(np.argwhere(whole != ids)[0].tolist())
         raise DataError(f"embedding: expected whole numbers (ids), found {ids[at]} at {list(at)} of the batch")
-    return whole
 
 
 class Embedding(Layer, type="embedding"):
@@ -46,6 +45,7 @@ class Embedding(Layer, type="embedding"):
     """
 
     streams = True
+    repeats = True
     integer_input = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
@@ -75,19 +75,28 @@ class Embedding(Layer, type="embedding"):
     def forward(self, context: Context, ids: Array) -> Array:
         if ids.dtype.kind != "i":
             # If another layer reads the same input as floats, the network converts it once, for both.
-            ids = _whole(ids)
-        if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
-            at = tuple(np.argwhere((ids < 0) | (ids >= self.vocabulary_size))[0].tolist())
-            raise DataError(
-                f"embedding: found the id {ids[at]} at {list(at)} of the batch, expected 0 to "
-                f"{self.vocabulary_size - 1}; vocabulary_size = {self.vocabulary_size} must be greater than every id"
-            )
+            floats, ids = ids, context.buffer(ids.shape, np.intp)
+            context.do(_to_whole, floats, ids)
+        context.do(self._check_range, ids)
         context.save(ids)
         if self.padding is not None and ids.ndim == 2:
             context.output_mask = ids != self.padding
         y = context.buffer((*ids.shape, self._size))
         # The ids are checked; in the mode "raise", take would write to a copy of `out` first.
-        return np.take(context.params["weight"], ids, axis=0, out=y, mode="clip")
+        context.do(context.params["weight"].take, ids, 0, y, "clip")
+        return y
+
+    def _check_range(self, ids: Array) -> None:
+        if ids.size == 1:
+            inside = 0 <= ids.item() < self.vocabulary_size
+        else:
+            inside = not ids.size or (ids.min() >= 0 and ids.max() < self.vocabulary_size)
+        if not inside:
+            at = tuple(np.argwhere((ids < 0) | (ids >= self.vocabulary_size))[0].tolist())
+            raise DataError(
+                f"embedding: found the id {ids[at]} at {list(at)} of the batch, expected 0 to "
+                f"{self.vocabulary_size - 1}; vocabulary_size = {self.vocabulary_size} must be greater than every id"
+            )
 
     def backward(self, context: Context, gradient: Array) -> None:
         (ids,) = context.saved

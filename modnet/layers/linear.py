@@ -35,6 +35,7 @@ class Linear(Layer, type="linear"):
     """
 
     streams = True
+    repeats = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
     out_features: int = field(minimum=1)
@@ -69,9 +70,9 @@ class Linear(Layer, type="linear"):
             # Without an axis of 1 no broadcasting is needed, which takes numpy as long as the addition itself.
             inputs, outputs = inputs[0], outputs[0]
         # The same product as `matmul`, with less overhead in each call.
-        inputs.dot(context.params["weight"], outputs)
+        context.do(inputs.dot, context.params["weight"], outputs)
         if self.bias:
-            np.add(outputs, context.params["bias"], outputs)
+            context.do(np.add, outputs, context.params["bias"], outputs)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:

@@ -36,6 +36,7 @@ class EnsembleMean(Layer, type="ensemble_mean"):
     """
 
     only_in_prediction = True
+    repeats = True
     scratch_output = True
 
     @classmethod
@@ -50,8 +51,10 @@ class EnsembleMean(Layer, type="ensemble_mean"):
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x.shape)
-        y = np.add.reduce(x, axis=1, out=context.buffer((len(x), *x.shape[2:])))
-        return np.divide(y, x.shape[1], out=y)
+        y = context.buffer((len(x), *x.shape[2:]))
+        context.do(np.add.reduce, x, axis=1, out=y)
+        context.do(np.divide, y, x.shape[1], y)
+        return y
 
     def backward(self, context: Context, gradient: Array) -> Array:
         (shape,) = context.saved
@@ -63,6 +66,7 @@ class EnsembleMean(Layer, type="ensemble_mean"):
 class ToMembers(Layer, type="to_members"):
     """Gives each member of an ensemble the same: (...) -> (members, ...). Not available in specs."""
 
+    repeats = True
     scratch_output = True
     members: int = field(minimum=1, maximum=MOST_MEMBERS)
 
@@ -71,7 +75,7 @@ class ToMembers(Layer, type="to_members"):
 
     def forward(self, context: Context, x: Array) -> Array:
         y = context.buffer((len(x), self.members, *x.shape[1:]), x.dtype)
-        np.copyto(y, x[:, None])
+        context.do(np.copyto, y, x[:, None])
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array:
@@ -382,6 +386,7 @@ class LinearMembers(Members, type="linear_members"):
     when its training is over.
     """
 
+    repeats = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
     layer: Linear
@@ -394,9 +399,9 @@ class LinearMembers(Members, type="linear_members"):
         if not steps:
             context.output_mask = None  # as in `linear`
         y = context.buffer((len(x), self.members, *steps, weight.shape[-1]))
-        np.matmul(self._by_member(x), _for_steps(weight, steps), out=np.swapaxes(y, 0, 1))
+        context.do(np.matmul, self._by_member(x), _for_steps(weight, steps), np.swapaxes(y, 0, 1))
         if self.layer.bias:
-            np.add(y, _for_steps(context.params["bias"], steps), y)
+            context.do(np.add, y, _for_steps(context.params["bias"], steps), y)
         return y
 
     def _by_member(self, x: Array) -> Array:

@@ -53,6 +53,7 @@ class Add(Layer, type="add"):
     """
 
     streams = True
+    repeats = True
     inputs = (2, None)
     scratch_output = True
 
@@ -66,9 +67,9 @@ class Add(Layer, type="add"):
         _check_one_shape(inputs)
         first, second, *rest = inputs
         context.save(len(inputs))
-        y = np.add(first, second, out=context.buffer(first.shape))
+        y: Array = context.do(np.add, first, second, context.buffer(first.shape))
         for x in rest:
-            np.add(y, x, out=y)
+            context.do(np.add, y, x, y)
         return y
 
     def backward(self, context: Context, gradient: Array) -> tuple[Array, ...]:
@@ -86,6 +87,7 @@ class Multiply(Layer, type="multiply"):
     """
 
     streams = True
+    repeats = True
     inputs = (2, None)
     scratch_output = True
 
@@ -99,9 +101,9 @@ class Multiply(Layer, type="multiply"):
         _check_one_shape(inputs)
         first, second, *rest = inputs
         context.save(*inputs)
-        y = np.multiply(first, second, out=context.buffer(first.shape))
+        y: Array = context.do(np.multiply, first, second, context.buffer(first.shape))
         for x in rest:
-            np.multiply(y, x, out=y)
+            context.do(np.multiply, y, x, y)
         return y
 
     def backward(self, context: Context, gradient: Array) -> tuple[Array, ...]:
@@ -129,6 +131,7 @@ class Concatenate(Layer, type="concatenate"):
             differs.
     """
 
+    repeats = True
     inputs = (2, None)
     scratch_output = True
     axis: int = -1
@@ -166,7 +169,8 @@ class Concatenate(Layer, type="concatenate"):
         if axis == 1:
             context.output_mask = _along_time(context.masks, inputs)
         shape[axis] = sum(sizes)
-        return np.concatenate(inputs, axis=axis, out=context.buffer(tuple(shape)))
+        y: Array = context.do(np.concatenate, inputs, axis=axis, out=context.buffer(tuple(shape)))
+        return y
 
     def backward(self, context: Context, gradient: Array) -> tuple[Array, ...]:
         (sizes,) = context.saved

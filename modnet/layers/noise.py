@@ -34,6 +34,7 @@ class Dropout(Layer, type="dropout"):
     """
 
     streams = True
+    repeats = True
     draws = True
     rate: float = field(default=0.5, minimum=0.0, below=1.0)
     schedule: Schedule | None = None
@@ -72,6 +73,7 @@ class GaussianNoise(Layer, type="gaussian_noise"):
     """In training adds normal noise, y = x + standard_deviation * N(0, 1); in prediction it returns x itself."""
 
     streams = True
+    repeats = True
     draws = True
     standard_deviation: float = field(default=0.1, minimum=0.0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +37,14 @@ def rows_of_steps(mask: Array | None, x: Array) -> Array | None:
     return np.repeat(mask.reshape(-1), math.prod(x.shape[2:-1]))
 
 
+def _rows_of_batch(context: Context, rows: Array, left: Array | None) -> int:
+    """Of how many rows of the whole batch there are mean and variance; 0 of a single one, which has no variance."""
+    count = len(rows) if left is None else int(np.count_nonzero(left))
+    if context.share is not None:
+        count = int(context.sum_of_batch(np.array([count], np.float64))[0])
+    return count if count > 1 else 0
+
+
 def _shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
     """The weight of each element in a mean over the last axes, (samples, elements), if a mask leaves out some steps.
 
@@ -47,6 +55,25 @@ def _shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
     left = np.broadcast_to(mask.reshape(*mask.shape, *(1,) * (x.ndim - 2)), x.shape).reshape(len(x), -1)
     shares: Array = left / np.maximum(left.sum(axis=1, keepdims=True), 1).astype(x.dtype)
     return shares
+
+
+SHORT_LINE = 256
+"""From so many numbers on, numpy goes through a line about as fast as through longer ones."""
+
+
+def along_lines(context: Context, x: Array, vectors: Sequence[Array]) -> list[Array]:
+    """Vectors of the last axis of x, repeated to lines of several rows where rows are short; x is to have no gaps."""
+    features = x.shape[-1]
+    rows = x.size // features if features else 0
+    times = next((n for n in range(max(1, 2 * SHORT_LINE // max(features, 1)), 1, -1) if rows % n == 0), 1)
+    if features >= SHORT_LINE or times * 4 > rows:
+        return list(vectors)
+    found = []
+    for vector in vectors:
+        line = context.buffer((times, features))
+        context.do(np.copyto, line, vector)
+        found.append(line.reshape(times * features))
+    return found
 
 
 class BatchNorm(Layer, type="batch_norm"):
@@ -70,6 +97,7 @@ class BatchNorm(Layer, type="batch_norm"):
     """
 
     streams = True
+    repeats = True
     scratch_output = True
     featurewise = True
     output_range = (-math.inf, math.inf)
@@ -89,18 +117,16 @@ class BatchNorm(Layer, type="batch_norm"):
         return {"running_mean": State(features), "running_variance": State(features, fill=1.0)}
 
     def forward(self, context: Context, x: Array) -> Array:
+        if not context.training and not context.grads:
+            return self._predicted(context, x)
         rows = x.reshape(-1, x.shape[-1])
         normalized = context.buffer(rows.shape)
         left = rows_of_steps(context.masks[0], x) if context.training else None
-        own = len(rows) if left is None else int(np.count_nonzero(left))
-        count = own
-        if context.training and context.share is not None:
-            count = int(context.sum_of_batch(np.array([own], np.float64))[0])
-        of_batch = context.training and count > 1
-        if of_batch:
+        count = _rows_of_batch(context, rows, left) if context.training else 0
+        if count:
             seen = rows
             if left is not None:
-                seen = np.compress(left, rows, axis=0, out=context.buffer((own, rows.shape[1])))
+                seen = np.compress(left, rows, axis=0, out=context.buffer((int(left.sum()), rows.shape[1])))
             mean = context.sum_of_batch(np.add.reduce(seen, axis=0)) / count
             np.subtract(rows, mean, out=normalized)
             centred = normalized if left is None else np.subtract(seen, mean, out=seen)
@@ -112,10 +138,26 @@ class BatchNorm(Layer, type="batch_norm"):
             variance = context.state["running_variance"]
         inverse = 1 / np.sqrt(variance + self.epsilon)
         np.multiply(normalized, inverse, out=normalized)
-        context.save(normalized, inverse, count if of_batch else 0, left)
+        context.save(normalized, inverse, count, left)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
         np.add(y, context.params["shift"], out=y)
         return y.reshape(x.shape)
+
+    def _predicted(self, context: Context, x: Array) -> Array:
+        """`forward` where nothing is trained: four passes over lines of several rows, in one array."""
+        do, mean, variance = context.do, context.state["running_mean"], context.state["running_variance"]
+        inverse = context.buffer(mean.shape)
+        do(np.add, variance, self.epsilon, inverse)
+        do(np.sqrt, inverse, inverse)
+        do(np.divide, 1, inverse, inverse)
+        y = context.buffer(x.shape)
+        lines = along_lines(context, x, (mean, inverse, context.params["scale"], context.params["shift"]))
+        shape = (y.size // lines[0].size, lines[0].size) if y.size else (0, lines[0].size)
+        seen, out = x.reshape(shape), y.reshape(shape)
+        for operation, line in zip((np.subtract, np.multiply, np.multiply, np.add), lines, strict=True):
+            do(operation, seen, line, out)
+            seen = out
+        return y
 
     def follow(self, context: Context, mean: Array, variance: Array) -> None:
         for running, batch in ((context.state["running_mean"], mean), (context.state["running_variance"], variance)):
@@ -145,18 +187,25 @@ class BatchNorm(Layer, type="batch_norm"):
         return result.reshape(gradient.shape)
 
 
-def _inverse_roots(rows: Array, shares: Array | None, mean_squares: Array, epsilon: float) -> Array:
-    """1 / sqrt(mean square + epsilon) of each row; in float64 where the squares of a row overflow (from 1e19 on).
+def _write_inverse_roots(rows: Array, shares: Array | None, epsilon: float, column: Array) -> None:
+    """Writes 1 / sqrt(mean square + epsilon) of each row; in float64 where its squares overflow (from 1e19 on).
 
     `shares` are the weights of the elements in the mean; None if they are equal.
     """
-    inverse: Array = 1 / np.sqrt(mean_squares + epsilon)
+    inverse = column[:, 0]
+    if shares is None:
+        np.einsum("ij,ij->i", rows, rows, out=inverse)
+        np.divide(inverse, rows.shape[1], inverse)
+    else:
+        np.einsum("ij,ij,ij->i", rows, rows, shares, out=inverse)
+    np.add(inverse, epsilon, inverse)
+    np.sqrt(inverse, inverse)
+    np.divide(1, inverse, inverse)
     if not inverse.all():
         beyond = np.flatnonzero(inverse == 0)
         squares = np.square(rows[beyond].astype(np.float64))
         means = squares.mean(axis=1) if shares is None else np.einsum("ij,ij->i", squares, shares[beyond])
         inverse[beyond] = 1 / np.sqrt(means + epsilon)
-    return inverse
 
 
 class LayerNorm(Layer, type="layer_norm"):
@@ -175,6 +224,7 @@ class LayerNorm(Layer, type="layer_norm"):
     """
 
     streams = True
+    repeats = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
     takes_members = True
@@ -190,23 +240,24 @@ class LayerNorm(Layer, type="layer_norm"):
         return {"scale": Parameter(shape, Ones(), decay=False), "shift": Parameter(shape, Zeros(), decay=False)}
 
     def forward(self, context: Context, x: Array) -> Array:
-        size = math.prod(x.shape[-self.axes :])
+        do, size = context.do, math.prod(x.shape[-self.axes :])
         rows = x.reshape(-1, size)
         shares = _shares_of_steps(context.masks[0], x, self.axes)
-        mean = np.mean(rows, axis=1, keepdims=True) if shares is None else np.einsum("ij,ij->i", rows, shares)[:, None]
-        normalized = np.subtract(rows, mean, out=context.buffer(rows.shape))
+        normalized, column = context.buffer(rows.shape), context.buffer((len(rows), 1))
         if shares is None:
-            variance = np.einsum("ij,ij->i", normalized, normalized) / size
+            do(np.add.reduce, rows, 1, None, column, True)
+            do(np.divide, column, size, column)
         else:
-            variance = np.einsum("ij,ij,ij->i", normalized, normalized, shares)
-        inverse = _inverse_roots(normalized, shares, variance, self.epsilon)[:, None]
-        np.multiply(normalized, inverse, out=normalized)
-        context.save(normalized, inverse, shares)
+            np.einsum("ij,ij->i", rows, shares, out=column[:, 0])
+        do(np.subtract, rows, column, normalized)
+        do(_write_inverse_roots, normalized, shares, self.epsilon, column)
+        do(np.multiply, normalized, column, normalized)
+        context.save(normalized, column, shares)
         scale, shift = context.params["scale"].reshape(-1), context.params["shift"].reshape(-1)
-        y = np.multiply(
-            normalized.reshape(-1, scale.size), scale, out=context.buffer((x.size // scale.size, scale.size))
-        )
-        np.add(y, shift, out=y)
+        by_sample = normalized.reshape(-1, scale.size)
+        y = context.buffer(by_sample.shape) if context.grads else by_sample
+        do(np.multiply, by_sample, scale, y)
+        do(np.add, y, shift, y)
         return y.reshape(x.shape)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
@@ -246,6 +297,7 @@ class RMSNorm(Layer, type="rms_norm"):
     """
 
     streams = True
+    repeats = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
     takes_members = True
@@ -259,20 +311,16 @@ class RMSNorm(Layer, type="rms_norm"):
         return {"scale": Parameter(fixed_axes(input_shapes[0], 1), Ones(), decay=False)}
 
     def forward(self, context: Context, x: Array) -> Array:
-        features = x.shape[-1]
-        rows = x.reshape(-1, features)
+        rows = x.reshape(-1, x.shape[-1])
         shares = _shares_of_steps(context.masks[0], x, 1)
-        if shares is None:
-            mean_square = np.einsum("ij,ij->i", rows, rows) / features
-        else:
-            mean_square = np.einsum("ij,ij,ij->i", rows, rows, shares)
-        inverse = _inverse_roots(rows, shares, mean_square, self.epsilon)[:, None]
-        normalized = np.multiply(rows, inverse, out=context.buffer(rows.shape))
-        context.save(normalized, inverse, shares)
+        normalized, column = context.buffer(rows.shape), context.buffer((len(rows), 1))
+        context.do(_write_inverse_roots, rows, shares, self.epsilon, column)
+        context.do(np.multiply, rows, column, normalized)
+        context.save(normalized, column, shares)
         scale = context.params["scale"].reshape(-1)
-        y = np.multiply(
-            normalized.reshape(-1, scale.size), scale, out=context.buffer((x.size // scale.size, scale.size))
-        )
+        by_sample = normalized.reshape(-1, scale.size)
+        y = context.buffer(by_sample.shape) if context.grads else by_sample
+        context.do(np.multiply, by_sample, scale, y)
         return y.reshape(x.shape)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:

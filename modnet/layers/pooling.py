@@ -26,6 +26,7 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
         ShapeError: samples with fewer than two axes.
     """
 
+    repeats = True
     scratch_output = True
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -42,8 +43,9 @@ class GlobalAveragePool(Layer, type="global_average_pool"):
         context.output_mask = None
         if mask is None:
             context.save(x.shape, None)
-            np.add.reduce(flat, axis=1, out=y)
-            return np.divide(y, positions, out=y)
+            context.do(np.add.reduce, flat, axis=1, out=y)
+            context.do(np.divide, y, positions, y)
+            return y
         left = np.repeat(mask, math.prod(x.shape[2:-1]), axis=1)
         shares: Array = left / np.maximum(left.sum(axis=1, keepdims=True), 1).astype(x.dtype)
         context.save(x.shape, shares)

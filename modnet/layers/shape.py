@@ -25,6 +25,7 @@ class Flatten(Layer, type="flatten"):
         ShapeError: an axis without a fixed size.
     """
 
+    repeats = True
     keeps_numbers = True
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -74,6 +75,7 @@ class Reshape(Layer, type="reshape"):
         ShapeError: an input with another number of elements, or with a variable axis if no axis is -1.
     """
 
+    repeats = True
     keeps_numbers = True
     shape: tuple[int, ...] = field(minimum=-1)
 
@@ -140,6 +142,8 @@ class Slice(Layer, type="slice"):
     @classmethod
     def examples(cls) -> Sequence[Example]:
         return (Example(cls(start=1, stop=3), ((5,),)), Example(cls(axis=0, start=1), ((None, 4),)))
+
+    repeats = True
 
     @property
     def streams(self) -> bool:  # type: ignore[override]

@@ -185,6 +185,7 @@ class Standardize(Layer, type="standardize"):
     clip: bool = False
 
     streams = True
+    repeats = True
     scratch_output = True
     raw_input = True
     output_range = (-math.inf, math.inf)
@@ -207,24 +208,30 @@ class Standardize(Layer, type="standardize"):
             yield _raw(context, x), context.masks[0]
 
     def forward(self, context: Context, x: Array) -> Array:
+        y = context.buffer(x.shape)
+        context.do(self._write, context, x, y)
+        return y
+
+    def _write(self, context: Context, x: Array, y: Array) -> None:
         state = context.state
-        y = np.subtract(x, state["mean"], out=context.buffer(x.shape))
+        np.subtract(x, state["mean"], out=y)
         np.divide(y, state["deviation"], out=y)
         far = _far(state)
         if far is not None:
             distance = _raw(context, x)[..., far] - _exact_mean(state, far)
             y[..., far] = distance / state["deviation"][far]
-        return self._clipped(context, y) if self.clip and state["samples"] else y
+        if self.clip and state["samples"]:
+            self._clip(context, y)
 
     @staticmethod
-    def _clipped(context: Context, y: Array) -> Array:
+    def _clip(context: Context, y: Array) -> None:
         low, high = context.state["lowest"], context.state["highest"]
         if context.needs_input_gradient:
             within, below = context.buffer(y.shape, np.bool_), context.buffer(y.shape, np.bool_)
             np.greater_equal(y, low, out=within)
             np.logical_and(within, np.less_equal(y, high, out=below), out=within)
             context.save(within)
-        return np.clip(y, low, high, out=y)
+        np.clip(y, low, high, out=y)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
         if not context.needs_input_gradient:
@@ -233,6 +240,14 @@ class Standardize(Layer, type="standardize"):
             (within,) = context.saved
             np.multiply(gradient, within, out=gradient)
         return np.divide(gradient, context.state["deviation"], out=gradient)
+
+
+def _write_in_unit(state: Mapping[str, Array], x: Array, y: Array) -> None:
+    np.multiply(x, state["deviation"], out=y)
+    np.add(y, state["mean"], out=y)
+    far = _far(state)
+    if far is not None:
+        y[..., far] = x[..., far] * state["deviation"][far].astype(np.float64) + _exact_mean(state, far)
 
 
 class Unstandardize(Layer, type="unstandardize"):
@@ -258,6 +273,7 @@ class Unstandardize(Layer, type="unstandardize"):
     """
 
     streams = True
+    repeats = True
     scratch_output = True
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -295,12 +311,8 @@ class Unstandardize(Layer, type="unstandardize"):
         return np.divide(distance, state["deviation"][:width], out=distance).reshape(target.shape)
 
     def forward(self, context: Context, x: Array) -> Array:
-        state = context.state
-        y = np.multiply(x, state["deviation"], out=context.buffer(x.shape))
-        np.add(y, state["mean"], out=y)
-        far = _far(state)
-        if far is not None:
-            y[..., far] = x[..., far] * state["deviation"][far].astype(np.float64) + _exact_mean(state, far)
+        y = context.buffer(x.shape)
+        context.do(_write_in_unit, context.state, x, y)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:

@@ -6,9 +6,9 @@ from modnet.engine.delegation import DelegatedPass
 from modnet.engine.network import Network
 from modnet.errors import NotInstalled
 from modnet.plugins.registry import Registry
-from modnet.words import show
+from modnet.words import nearest, show
 
-KNOWN = {"onnxruntime": "modnet-onnx[runtime]"}
+KNOWN = {"compiled": "modnet-compiled", "onnxruntime": "modnet-onnx[runtime]"}
 """Engine -> what installs it, for messages."""
 
 
@@ -21,7 +21,8 @@ def use_engine(network: Network, name: str, registry: Registry) -> None:
     """
     engine = registry.hooks.hook.modnet_engine(network=network, name=name)
     if engine is None:
-        wanted = name if name in KNOWN else next(iter(KNOWN))
-        there = f"{show(wanted)} comes with pip install '{KNOWN[wanted]}'"
-        raise NotInstalled(f"no installed plugin has the engine {show(name)}; {there}", KNOWN[wanted])
+        near = nearest(name, KNOWN)
+        known = [near] if near else list(KNOWN)
+        there = " and ".join(f"{show(each)} comes with pip install '{KNOWN[each]}'" for each in known)
+        raise NotInstalled(f"no installed plugin has the engine {show(name)}; {there}", KNOWN[known[0]])
     network.predict_by(lambda: DelegatedPass(network, engine, name))

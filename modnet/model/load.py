@@ -65,8 +65,8 @@ def load(
             parameters then cannot be changed, and the file or bytes must not be while the network is in use.
         verify: compare the arrays with their digests. By default this is done unless the file is mapped, since it would
             read the whole file. Without it a damaged array is not noticed; the header is always verified.
-        engine: what computes `forward` and `predict`, in place of modnet's own layers: "onnxruntime", or what another
-            plugin offers (hook `modnet_engine`). The parameters then cannot be changed.
+        engine: what computes `forward` and `predict`, in place of modnet's own layers: "compiled", "onnxruntime", or
+            what another plugin offers (hook `modnet_engine`). The parameters then cannot be changed.
         registry: where components and plugins are looked up.
 
     Raises:

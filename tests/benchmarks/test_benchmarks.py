@@ -142,3 +142,12 @@ def test_growth_and_model_files(benchmarks):
     rows = cells(benchmarks("--only", "build", "look-up", "mapped", "file-100mb"))
     assert rows["look-up", "100 plugin types"][0].endswith("a name")
     assert all("failed" not in row[0] for row in rows.values())
+
+
+@pytest.mark.slow
+def test_single_predictions_of_all_contestants_agree():
+    command = [sys.executable, "-m", "benchmarks.predict", "--rounds", "1", "--only", "mlp-1", "gpt-token"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "| mlp-1 " in done.stdout
+    assert "| gpt-token " in done.stdout

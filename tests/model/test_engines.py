@@ -67,6 +67,26 @@ def test_ids_and_numbers_have_the_dtypes_that_layers_take(loaded):
     assert [array.dtype.name for array in engine.given[0]] == ["int64", "float32"]
 
 
+def test_what_it_may_ask_for(tmp_path):
+    seen = []
+
+    class Curious:
+        takes_any_number = takes_raw = True
+
+        def __call__(self, inputs, raw):
+            seen.append((inputs[0].dtype.name, raw[0].dtype.name, float(inputs[0][0, 0])))
+            return twos(inputs)
+
+    registry = modnet.Registry(entry_points=lambda: ())
+    registry.hooks.join(SimpleNamespace(modnet_engine=hookimpl(lambda network, name: Curious())), "curious")
+    modnet.save(modnet.build(SPEC), tmp_path / "m.modnet")
+    network = modnet.load(tmp_path / "m.modnet", engine="curious", registry=registry)
+    x = X.astype(np.float64)
+    x[0, 0] = np.inf
+    assert (network.forward(x) == 2).all()
+    assert seen == [("float32", "float64", np.inf)]
+
+
 def test_what_it_refuses_modnet_computes_or_explains(loaded):
     def fail(inputs):
         raise RuntimeError("no such thing")
@@ -119,5 +139,10 @@ def test_nan_is_no_prediction(loaded):
 def test_an_engine_that_nobody_has(tmp_path):
     modnet.save(modnet.build(SPEC), tmp_path / "m.modnet")
     registry = modnet.Registry(entry_points=lambda: ())
-    with pytest.raises(modnet.NotInstalled, match=r"the engine \"wav\"; \"onnxruntime\" comes with pip install"):
+    both = r"the engine \"wav\"; \"compiled\" comes with pip install .* and \"onnxruntime\" comes with pip install"
+    with pytest.raises(modnet.NotInstalled, match=both):
         modnet.load(tmp_path / "m.modnet", engine="wav", registry=registry)
+    with pytest.raises(
+        modnet.NotInstalled, match=r"\"compiled\"; \"compiled\" comes with pip install 'modnet-compiled'$"
+    ):
+        modnet.load(tmp_path / "m.modnet", engine="compiled", registry=registry)

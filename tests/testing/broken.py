@@ -96,6 +96,18 @@ class TriesZeros(Scaling, type="tries_zeros"):
         return shape
 
 
+@breaks("repeats", (3,))
+class RepeatsHalf(Scaling, type="repeats_half"):
+    """Adds its shift by itself, so that nothing adds it when the calls are repeated."""
+
+    repeats = True
+
+    def forward(self, context, x):
+        context.save(x)
+        y = context.do(np.multiply, x, context.params["factor"], context.buffer(x.shape))
+        return np.add(y, context.params["shift"] + 1, out=y)
+
+
 class Right(Scaling, type="right"):
     """The layer from which the others are made."""
 

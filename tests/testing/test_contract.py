@@ -58,6 +58,7 @@ def test_the_layer_without_a_fault_passes(shapes):
         "needs_input",
         "prepare",
         "promises",
+        "repeats",
         "target before",
     }
 

@@ -17,10 +17,11 @@ from modnet.arrays import Array, Shape
 from modnet.engine.build import build
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
+from modnet.engine.program import repeats
 from modnet.errors import DataError
 from modnet.kinds.context import Context
 from modnet.kinds.layer import Layer
-from modnet.kinds.node import Node
+from modnet.kinds.node import Composite, Node
 from modnet.model.load import load
 from modnet.model.save import save
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
@@ -176,9 +177,37 @@ def target_before(trial: Trial) -> str:
 
 
 @RULES.rule(
+    "repeats",
+    "What prediction repeats are the calls by context.do: let all that writes into an array go through it, with "
+    "buffers that are made outside of what it calls; call context.cannot_repeat() where the calls depend on numbers.",
+    after=("runs", "shapes", "dtypes", "expands", "fields", "prediction", "nothing hidden"),
+)
+def repeats_its_calls(trial: Trial) -> str:
+    if isinstance(trial.component, Composite) or not repeats(trial.component):
+        raise NotApplicable("it does not promise to repeat its calls (repeats = False)")
+    network = trial.network()
+    outputs = list(network.graph.outputs.values())
+    held: list[int] = []
+    for rows in (1, 4):
+        known = Pass(network, outputs)
+        for seed in range(4):
+            given = network.arrays(trial.data(network, rows, seed))
+            inputs = [x.astype(dtype) for x, dtype in zip(given, network.input_dtypes(), strict=True)]
+            if seed == 3:
+                network.parameters.flat *= 1.125  # written in place, as an optimizer does
+            found = [value.copy() for value in known.forward(inputs)]
+            for mine, other in zip(found, Pass(network, outputs).forward(inputs), strict=True):
+                same_bytes(mine, other, f"the prediction for {rows} rows, number {seed + 1} of the same shape")
+            held.append(known.held)
+        if held[-1] != held[-2]:
+            raise Broken("each prediction takes new buffers: it asks for them within what context.do calls")
+    return "4 predictions each of 1 and of 4 rows"
+
+
+@RULES.rule(
     "threads",
     "Any number of threads predict at once: keep everything that a pass needs in its context.",
-    after=("runs", "shapes", "dtypes", "expands", "fields", "prediction", "nothing hidden"),
+    after=("runs", "shapes", "dtypes", "expands", "fields", "prediction", "nothing hidden", "repeats"),
 )
 def threads(trial: Trial) -> str:
     network = trial.network()

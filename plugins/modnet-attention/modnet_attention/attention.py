@@ -16,8 +16,8 @@ from modnet.initializers import GlorotUniform, Zeros
 from modnet.kinds.component import Example
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import Layer, Parameter
-from modnet_attention.positions import Rotation, advance, features_of
-from modnet_attention.tiles import NUMPY, Heads, Softmax, attend, attend_backward
+from modnet_attention.positions import BLOCK, Rotation, advance, features_of, turns_of_block
+from modnet_attention.tiles import NUMPY, Heads, Softmax, attend, attend_backward, attend_one
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -80,6 +80,7 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
     """
 
     inputs = (1, 3)
+    repeats = True
     scratch_output = True
     output_range = (-math.inf, math.inf)
     heads: int = field(minimum=1)
@@ -168,7 +169,49 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
         return found
 
     def forward(self, context: Context, *inputs: Array) -> Array:
+        if self._is_step(context, inputs):
+            return self._forward_step(context, inputs[0])
+        context.cannot_repeat()
         return self.forward_by(NUMPY, context, *inputs)
+
+    def _is_step(self, context: Context, inputs: Sequence[Array]) -> bool:
+        """Whether this is one further step of a stream that looks at itself, without masks."""
+        memory = context.memory
+        if not memory or "mask" in memory or context.masks[0] is not None:
+            return False
+        return len(inputs) == 1 and inputs[0].shape[1] == 1 and self.causal and len(inputs[0]) > 0
+
+    def _forward_step(self, context: Context, x: Array) -> Array:
+        """`forward` for one step: the same numbers, in fewer calls."""
+        projections = self.projections(x.shape[1:])
+        projected = _affine(context, x, projections[0].name)
+        parts = self._parts(projections, [projected])
+        batch, size = len(x), parts["query"].shape[-1]
+        mixed = context.buffer((batch, 1, self.heads * size))
+        q = parts["query"]
+        if batch > 1:  # the parts of several samples have gaps between them
+            q = context.buffer(q.shape)
+        shape = (batch, self.groups, self.heads // self.groups, size)
+        if self.rotary:
+            turned = projected[:, 0, : (self.heads + self.groups) * size]
+            other = context.buffer(turned.shape)
+            context.do(self._turn, context, turned, other, size)
+        if batch > 1:
+            context.do(np.copyto, q, parts["query"])
+        context.do(_attend_step, context, q.reshape(shape), parts["key"], parts["value"], mixed.reshape(shape))
+        context.output_mask = None
+        return _affine(context, mixed, "output")
+
+    def _turn(self, context: Context, x: Array, other: Array, size: int) -> None:
+        """Turns all queries and keys (batch, heads * size) of one step, side by side, by the step's position."""
+        assert context.memory is not None
+        number, place = divmod(context.memory.get("position", 0), BLOCK)
+        cos, sin = turns_of_block(number, self.heads + self.groups, size, self.rotary_base, x.dtype)
+        halves, others = (array.reshape(len(x), -1, 2, size // 2) for array in (x, other))
+        others[...] = halves[:, :, ::-1]
+        np.multiply(other, sin[place], other)
+        np.multiply(x, cos[place], x)
+        np.add(x, other, x)
 
     def backward(self, context: Context, gradient: Array) -> Any:
         return self.backward_by(NUMPY, context, gradient)
@@ -271,9 +314,9 @@ def _affine(context: Context, x: Array, name: str) -> Array:
     weight, bias = context.params[f"{name}_weight"], context.params.get(f"{name}_bias")
     y = context.buffer((*x.shape[:2], weight.shape[1]))
     rows = y.reshape(-1, y.shape[-1])
-    np.matmul(x.reshape(-1, x.shape[-1]), weight, out=rows)
+    context.do(np.matmul, x.reshape(-1, x.shape[-1]), weight, rows)
     if bias is not None:
-        np.add(rows, bias, out=rows)
+        context.do(np.add, rows, bias, rows)
     return y
 
 
@@ -291,6 +334,15 @@ def _key_mask(masks: Sequence[Array | None]) -> Array | None:
     """The mask of the keys: of keys and values, where they are two inputs, both must be there."""
     found = [mask for mask in masks[1:] or masks if mask is not None]
     return np.logical_and(*found) if len(found) > 1 else next(iter(found), None)
+
+
+def _attend_step(context: Context, query: Array, key: Array, value: Array, out: Array) -> None:
+    """Adds the key and the value (batch, 1, groups, size) of a step to those before it, and looks at all of them."""
+    memory = context.memory
+    assert memory is not None
+    advance(context, 1)
+    keys, values = (_remembered(memory, name, piece) for name, piece in (("key", key), ("value", value)))
+    attend_one(query, keys.transpose(0, 2, 1, 3), values.transpose(0, 2, 1, 3), out)
 
 
 def _remembered_mask(memory: dict[str, Any], mask: Array | None, piece: Array) -> Array | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -190,6 +191,27 @@ def angles(first: int, steps: int, features: int, base: float) -> Array:
     return np.arange(first, first + steps)[:, None] * frequencies
 
 
+def _turns(first: int, steps: int, size: int, base: float, dtype: np.dtype[np.floating]) -> tuple[Array, Array]:
+    """Cosines, and sines with their signs, (steps, size), by which the features of a head and those of its other half
+    are multiplied."""
+    turned = angles(first, steps, size, base)
+    cos, sin = np.cos(turned), np.sin(turned)
+    return np.concatenate([cos, cos], axis=1).astype(dtype), np.concatenate([-sin, sin], axis=1).astype(dtype)
+
+
+BLOCK = 256
+"""Positions whose turns are worked out together, for steps that come one by one."""
+
+
+@lru_cache(maxsize=256)
+def turns_of_block(
+    number: int, heads: int, size: int, base: float, dtype: np.dtype[np.floating]
+) -> tuple[Array, Array]:
+    """Cosines and sines, (BLOCK, heads * size), of the positions from number * BLOCK on; not to be written into."""
+    cos, sin = _turns(number * BLOCK, BLOCK, size, base, dtype)
+    return np.tile(cos, heads), np.tile(sin, heads)
+
+
 class Rotation:
     """Turns each pair (i, i + size / 2) of a head's features by an angle that grows with the position.
 
@@ -201,10 +223,7 @@ class Rotation:
     """
 
     def __init__(self, first: int, steps: int, size: int, base: float, dtype: np.dtype[np.floating]) -> None:
-        turned = angles(first, steps, size, base)
-        cos, sin = np.cos(turned), np.sin(turned)
-        self.cos = np.concatenate([cos, cos], axis=1).astype(dtype)
-        self.sin = np.concatenate([-sin, sin], axis=1).astype(dtype)
+        self.cos, self.sin = _turns(first, steps, size, base, dtype)
 
     def turn(self, context: Context, x: Array, back: bool = False) -> None:
         """Turns x (batch, time, heads, size) in place, or turns it back, which is what gradients need."""

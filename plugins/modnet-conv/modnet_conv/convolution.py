@@ -48,6 +48,7 @@ class Windowed(Layer):
     """
 
     axes: ClassVar[int] = 2
+    repeats = True
     scratch_output = True
 
     kernel_size: Any = field(minimum=1)
@@ -110,6 +111,7 @@ class Convolution(Windowed):
     """What conv1d, conv2d and conv3d have in common."""
 
     # A `Configuration` may have a field without a default behind those with one; type checkers know dataclasses only.
+    repeats = True
     output_range = (-math.inf, math.inf)
     out_channels: int = field(minimum=1)  # type: ignore[misc]
     groups: int = field(default=1, minimum=1)
@@ -177,6 +179,7 @@ class MaskedConvolution(Convolution):  # type: ignore[misc]
     """A convolution along time that takes steps which a mask leaves out for zeros. Not named in specs."""
 
     axes = 1
+    repeats = True
 
     def forward(self, context: Context, x: Array) -> Array:
         mask = masks.begin(context, self.windows(x.shape[1:-1])[0], self.padding)
@@ -267,6 +270,7 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         ShapeError: samples that are no images, or smaller than a window.
     """
 
+    repeats = True
     output_range = (-math.inf, math.inf)
     kernel_size: int | tuple[int, int] = field(minimum=1)
     stride: int | tuple[int, int] = field(default=1, minimum=1)
@@ -301,7 +305,7 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         if self.depth_multiplier == 1:
             return x
         copies = context.buffer((*x.shape, self.depth_multiplier))
-        copies[...] = x[..., None]
+        context.do(np.copyto, copies, x[..., None])
         return copies.reshape(*x.shape[:-1], x.shape[-1] * self.depth_multiplier)
 
     def summed(self, context: Context, gradient: Array, shape: tuple[int, ...]) -> Array:
@@ -315,7 +319,7 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         """The weight of each place in a window, repeated along a line: numpy is fast on long lines only."""
         weight = context.params["weight"]
         lines = context.buffer((weight.shape[0] * weight.shape[1], count, weight.shape[-1]))
-        lines[...] = weight.reshape(-1, 1, weight.shape[-1])
+        context.do(np.copyto, lines, weight.reshape(-1, 1, weight.shape[-1]))
         return lines
 
     def forward(self, context: Context, x: Array) -> Array:
@@ -325,14 +329,14 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         lines = self.lines(context, windows[1].count)
         parts = Parts(context, x, windows)
         products = context.buffer((parts.samples, *y.shape[1:]))
-        for samples, padded in parts:
+        for samples, padded in parts.each(context.do):
             out = y[samples]
             for number, (seen, line) in enumerate(zip(taps(padded, windows), lines, strict=True)):
-                product = np.multiply(seen, line, out=products[: len(out)] if number else out)
+                product = context.do(np.multiply, seen, line, products[: len(out)] if number else out)
                 if number:
-                    np.add(out, product, out=out)
+                    context.do(np.add, out, product, out)
             if self.bias:
-                np.add(out, context.params["bias"], out=out)
+                context.do(np.add, out, context.params["bias"], out)
         return y
 
     def backward(self, context: Context, gradient: Array) -> Array | None:

@@ -19,14 +19,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
 from modnet.arrays import Array
 from modnet.kinds.context import Context
 from modnet.threads import share
-from modnet_conv.geometry import Window, divisor, place
+from modnet_conv.geometry import Window, at_once, divisor, place
 
 PART = 1 << 20
 """What the patches of a part of the batch may take, in bytes."""
@@ -40,6 +41,7 @@ FEW = 16
 
 
 Part = tuple[slice, slice]
+Do = Callable[..., Any]
 
 
 class Correlation:
@@ -168,12 +170,13 @@ class Correlation:
         samples = samples if len(self.positions) > 1 else 0
         return context.buffer((samples, self.lines, *self.counts[1:], self.outputs))
 
-    def multiply(self, patches: list[Array], weights: Array, out: Array, further: Array) -> None:
+    def multiply(self, patches: list[Array], weights: Array, out: Array, further: Array, do: Do = at_once) -> None:
         """Writes the products of patches and weights, summed over positions, into `out`, a part of an output."""
-        np.matmul(patches[0], weights[0], out=self.matrices(out, self.rows))
+        do(np.matmul, patches[0], weights[0], self.matrices(out, self.rows))
+        products = self.matrices(further, self.rows)
         for matrices, position in zip(patches[1:], weights[1:], strict=True):
-            np.matmul(matrices, position, out=self.matrices(further, self.rows))
-            np.add(out, further, out=out)
+            do(np.matmul, matrices, position, products)
+            do(np.add, out, further, out)
 
 
 class _Patches:
@@ -216,13 +219,13 @@ class _Patches:
         self.patches = context.buffer(shape)
         self.seen = np.ndarray(shape, self.padded.dtype, self.padded, strides=seen)
 
-    def fill(self, x: Array, samples: slice, lines: slice) -> None:
+    def fill(self, x: Array, samples: slice, lines: slice, do: Do = at_once) -> None:
         part = x[samples]
         count = len(part)
         first = self.plan.windows[0]
-        place(self.padded[:count], part, [first.before - lines.start * first.stride, *self.offsets[1:]])
+        place(self.padded[:count], part, [first.before - lines.start * first.stride, *self.offsets[1:]], do=do)
         chosen = (slice(None),) * self.samples_axis + (slice(0, count),)
-        np.copyto(self.patches[chosen], self.seen[chosen])
+        do(np.copyto, self.patches[chosen], self.seen[chosen])
 
     def matrices(self, count: int, rows: int) -> list[Array]:
         """For each position: (groups, samples, ..., rows, width), as views."""
@@ -257,7 +260,7 @@ class _Itself:
     def __init__(self, plan: Correlation) -> None:
         self.plan = plan
 
-    def fill(self, x: Array, samples: slice, lines: slice) -> None:
+    def fill(self, x: Array, samples: slice, lines: slice, do: Do = at_once) -> None:
         self.part = x[samples, lines]
 
     def matrices(self, count: int, rows: int) -> list[Array]:
@@ -281,24 +284,39 @@ def correlate(context: Context, plan: Correlation, x: Array, weight: Array, bias
     """Writes the outputs (batch, *counts, outputs) into y."""
     x, y = shaped(x, plan), shaped(y, plan)
     weights = plan.by_position(weight)
-    line = None if bias is None else np.broadcast_to(bias, y.shape[2:]).reshape(-1)
+    line = None
+    if bias is not None:
+        line = context.buffer(y.shape[2:])
+        context.do(np.copyto, line, bias)
 
-    def half(parts: list[Part], most: int) -> Callable[[], None]:
+    def half(parts: list[Part], most: int) -> list[Callable[[], Any]]:
         patches = plan.begin(context, most)
         further = plan.further(context, most)
+        calls: list[Callable[[], Any]] = []
 
-        def work() -> None:
-            for samples, lines in parts:
-                part = y[samples, lines]
-                patches.fill(x, samples, lines)
-                plan.multiply(patches.matrices(len(part), plan.rows), weights, part, further[: len(part)])
-                if line is not None:
-                    flat = part.reshape(len(part), plan.lines, line.size)
-                    np.add(flat, line, out=flat)
+        def do(function: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+            calls.append(partial(function, *arguments, **options))
 
-        return work
+        for samples, lines in parts:
+            part = y[samples, lines]
+            patches.fill(x, samples, lines, do)
+            plan.multiply(patches.matrices(len(part), plan.rows), weights, part, further[: len(part)], do)
+            if line is not None:
+                flat = part.reshape(len(part), plan.lines, line.size)
+                do(np.add, flat, line.reshape(-1), flat)
+        return calls
 
-    _share(plan, len(x), half)
+    first, second = (half(parts, min(len(x), plan.samples) if parts else 0) for parts in plan.halves(len(x)))
+    if second:
+        context.do(share, partial(_make, first), partial(_make, second))
+    else:
+        for call in first:
+            context.do(call)
+
+
+def _make(calls: list[Callable[[], Any]]) -> None:
+    for call in calls:
+        call()
 
 
 def _share(plan: Correlation, batch: int, half: Callable[[list[Part], int], Callable[[], None]]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from modnet.arrays import Array, Shape
 from modnet.errors import ShapeError
@@ -148,19 +150,27 @@ def divisor(number: int, most: int) -> int:
     return max((d for d in range(1, min(number, max(most, 1)) + 1) if number % d == 0), default=1)
 
 
-def place(target: Array, source: Array, offsets: Sequence[int]) -> None:
-    """Writes `source` into `target` so that its element 0 comes to stand at `offsets`, and zeros around it.
+def at_once(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Calls a function: what is done where nobody notes the calls."""
+    return function(*arguments, **options)
 
-    `offsets` are those of the axes after the first; what would stand outside of `target` is left out.
+
+def place(
+    target: Array, source: Array, offsets: Sequence[int], fill: float = 0.0, do: Callable[..., Any] = at_once
+) -> None:
+    """Writes `source` into `target` so that its element 0 comes to stand at `offsets`, and `fill` around it.
+
+    `offsets` are those of the axes after the first; what would stand outside of `target` is left out. `do` makes the
+    calls that write.
     """
     for axis, offset in enumerate(offsets, 1):
         size, before = target.shape[axis], (slice(None),) * axis
         start, stop = min(max(offset, 0), size), max(min(offset + source.shape[axis], size), 0)
         stop = max(stop, start)
         if start:
-            target[(*before, slice(0, start))] = 0
+            do(target[(*before, slice(0, start))].fill, fill)
         if stop < size:
-            target[(*before, slice(stop, size))] = 0
+            do(target[(*before, slice(stop, size))].fill, fill)
         target = target[(*before, slice(start, stop))]
         source = source[(*before, slice(start - offset, stop - offset))]
-    target[...] = source
+    do(np.copyto, target, source)

@@ -18,6 +18,8 @@ class OwnEnds:
     moved to where its own windows begin, and the layer runs over them without padding.
     """
 
+    repeats = True
+
     def forward(self: Any, context: Context, x: Array) -> Array:
         (mask,) = context.masks
         if mask is None or not self._moves(mask):

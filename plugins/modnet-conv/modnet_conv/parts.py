@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from modnet.arrays import Array
 from modnet.kinds.context import Context
-from modnet_conv.geometry import Window, place
+from modnet_conv.geometry import Window, at_once, place
 
 PART = 1 << 18
 """What a part may take, in bytes: with its results and products it stays in the second-level cache."""
@@ -38,6 +39,10 @@ class Parts:
             yield slice(first, min(first + self.samples, len(self.x)))
 
     def __iter__(self) -> Iterator[tuple[slice, Array]]:
+        return self.each(at_once)
+
+    def each(self, do: Callable[..., Any]) -> Iterator[tuple[slice, Array]]:
+        """The parts, one after the other; `do` makes the calls that write the padding."""
         offsets = [window.before for window in self.windows]
         for samples in self.slices():
             part = self.x[samples]
@@ -46,13 +51,7 @@ class Parts:
                 part = part[(slice(None), *inner)]
             else:
                 padded = self.buffer[: len(part)]
-                if self.fill:
-                    padded.fill(self.fill)
-                    inner = (slice(w.before, w.before + w.size) for w in self.windows)
-                    target = padded[(slice(None), *inner)]
-                    target[...] = part[(slice(None), *(slice(0, n) for n in target.shape[1:-1]))]
-                else:
-                    place(padded, part, offsets)
+                place(padded, part, offsets, self.fill, do)
                 part = padded
             yield samples, part
 

@@ -79,6 +79,8 @@ class Pool(Layer):
 class MaxPool(Pool):
     """What max_pool1d and max_pool2d have in common."""
 
+    repeats = True
+
     def forward(self, context: Context, x: Array) -> Array:
         found = self.windows(x.shape[1:-1])
         mask = self.mask(context, found)
@@ -88,13 +90,13 @@ class MaxPool(Pool):
         parts = Parts(context, x, found, fill=-math.inf)
         # Line by line first, then along the lines: fewer and longer calls than one for each place of the window.
         lines = context.buffer((parts.samples, *y.shape[1:-2], parts.lengths[-1], x.shape[-1]))
-        for samples, padded in parts:
+        for samples, padded in parts.each(context.do):
             out = y[samples]
             steps = padded
             if self.axes == 2:
                 steps = lines[: len(out)]
-                _fold(np.maximum, [padded[:, tap(found[0], at)] for at in range(found[0].kernel)], steps)
-            _fold(np.maximum, [steps[..., tap(found[-1], at), :] for at in range(found[-1].kernel)], out)
+                _fold(context, np.maximum, [padded[:, tap(found[0], at)] for at in range(found[0].kernel)], steps)
+            _fold(context, np.maximum, [steps[..., tap(found[-1], at), :] for at in range(found[-1].kernel)], out)
         if mask is not None:
             np.copyto(y, 0, where=np.isneginf(y))  # windows without any step
         context.save(x, y)
@@ -127,12 +129,12 @@ class MaxPool(Pool):
         return result
 
 
-def _fold(combine: np.ufunc, parts: list[Array], out: Array) -> None:
+def _fold(context: Context, combine: np.ufunc, parts: list[Array], out: Array) -> None:
     """Writes all parts combined into `out`."""
     if len(parts) == 1:
-        np.copyto(out, parts[0])
+        context.do(np.copyto, out, parts[0])
         return
-    reduce(lambda first, second: combine(first, second, out=out), parts)
+    reduce(lambda first, second: context.do(combine, first, second, out=out), parts)
 
 
 class MaxPool1d(masks.OwnEnds, MaxPool, type="max_pool1d"):
@@ -170,6 +172,7 @@ class MaxPool2d(MaxPool, type="max_pool2d"):
 class AveragePool(Pool):
     """What average_pool1d and average_pool2d have in common."""
 
+    repeats = True
     scratch_output = True
     count_padding: bool = False
 
@@ -194,14 +197,14 @@ class AveragePool(Pool):
         found = tuple(window.trimmed() for window in found)
         parts = Parts(context, x, found)
         lines = context.buffer((parts.samples, *y.shape[1:-2], parts.lengths[-1], x.shape[-1]))
-        for samples, padded in parts:
+        for samples, padded in parts.each(context.do):
             out = y[samples]
             steps = padded
             if self.axes == 2:
                 steps = lines[: len(out)]
-                _fold(np.add, [padded[:, tap(found[0], at)] for at in range(found[0].kernel)], steps)
-            _fold(np.add, [steps[..., tap(found[-1], at), :] for at in range(found[-1].kernel)], out)
-            np.multiply(out, shares[samples], out=out)
+                _fold(context, np.add, [padded[:, tap(found[0], at)] for at in range(found[0].kernel)], steps)
+            _fold(context, np.add, [steps[..., tap(found[-1], at), :] for at in range(found[-1].kernel)], out)
+            context.do(np.multiply, out, shares[samples], out)
         context.save(x.shape)
         return y
 

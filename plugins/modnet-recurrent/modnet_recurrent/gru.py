@@ -10,7 +10,7 @@ import numpy as np
 
 from modnet import Parameter
 from modnet.arrays import Array, Shape, sum_rows
-from modnet_recurrent.recurrent import Recurrent, Steps, stretches
+from modnet_recurrent.recurrent import Alone, Recurrent, Steps, stretches
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -64,6 +64,29 @@ class GRU(Recurrent, type="gru"):
             np.add(h, n, out=h)
             steps.carry(t)
         return (recurrent,)
+
+    def advance_alone(self, context: Context, pass_: Alone) -> None:
+        do, (hidden,), size = context.do, pass_.states, self.hidden_size
+        product, changed = context.buffer((3 * size,)), context.buffer((size,))
+        bias = context.params["bias_hidden"] if self.bias else 0
+        half = np.full((), 0.5, product.dtype)
+        for gate, out in zip(pass_.gates, pass_.outs, strict=True):
+            both, (r, z, n) = gate[: 2 * size], gate.reshape(3, size)
+            do(hidden.dot, pass_.weight, product)
+            if pass_.factors is not None:
+                do(np.multiply, product, pass_.factors, product)
+            do(np.add, both, product[: 2 * size], both)
+            do(np.tanh, both, both)
+            do(np.multiply, both, half, both)
+            do(np.add, both, half, both)
+            do(np.add, product[2 * size :], bias, changed)
+            do(np.multiply, changed, r, changed)
+            do(np.add, n, changed, n)
+            do(np.tanh, n, n)
+            do(np.subtract, hidden, n, changed)
+            do(np.multiply, changed, z, changed)
+            do(np.add, changed, n, out)
+            hidden = out
 
     def retreat(
         self, context: Context, steps: Steps, saved: tuple[Array, ...], arriving: Array | None, flowing: list[Array]

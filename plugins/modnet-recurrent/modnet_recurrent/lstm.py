@@ -11,7 +11,7 @@ from modnet import Initializer
 from modnet.arrays import Array
 from modnet.initializers import Constant
 from modnet.kinds.component import Example
-from modnet_recurrent.recurrent import Gates, Recurrent, Steps, stretches
+from modnet_recurrent.recurrent import Alone, Gates, Recurrent, Steps, stretches
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -94,6 +94,27 @@ class LSTM(Recurrent, type="lstm"):
             np.multiply(o, tanh_c, out=h)
             steps.carry(t)
         return (squashed,)
+
+    def advance_alone(self, context: Context, pass_: Alone) -> None:
+        do, (hidden, cell), size = context.do, pass_.states, self.hidden_size
+        product = context.buffer((4 * size,))
+        written, squashed = context.buffer((size,)), context.buffer((size,))
+        scales, shifts = (np.repeat(np.array(numbers, product.dtype), size) for numbers in (self.scales, SHIFTS))
+        for gate, out in zip(pass_.gates, pass_.outs, strict=True):
+            i, f, g, o = gate.reshape(4, size)
+            do(hidden.dot, pass_.weight, product)
+            if pass_.factors is not None:
+                do(np.multiply, product, pass_.factors, product)
+            do(np.add, gate, product, gate)
+            do(np.tanh, gate, gate)
+            do(np.multiply, gate, scales, gate)
+            do(np.add, gate, shifts, gate)
+            do(np.multiply, f, cell, cell)
+            do(np.multiply, i, g, written)
+            do(np.add, cell, written, cell)
+            do(np.tanh, cell, squashed)
+            do(np.multiply, o, squashed, out)
+            hidden = out
 
     def retreat(
         self, context: Context, steps: Steps, saved: tuple[Array, ...], arriving: Array | None, flowing: list[Array]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -63,6 +63,39 @@ class Steps:
                 np.copyto(state[step + 1], state[step], where=self.ended[step])
 
 
+REGISTER = 16
+"""Numbers of float32 in the widest vector register."""
+
+FEW_STEPS = 4
+"""Up to so many steps, it is less work to scale each step's products than the weights."""
+
+MOST_STEPS = 512
+"""Of a sequence whose calls are worth being kept."""
+
+
+class Alone(NamedTuple):
+    """The arrays of a single sequence, in the order in which its steps are gone through.
+
+    Attributes:
+        gates: (time, gates * hidden): what x and the biases give.
+        states: (hidden,) each: the initial states, overwritten by those after the last step, but for the first of them.
+        outs: where the first state after each step belongs, (hidden,) each.
+        weight: weight_hidden, times `scales`, or as it is.
+        factors: `scales` for each column, by which the products are to be multiplied; None if the weights were.
+    """
+
+    gates: Array
+    states: list[Array]
+    outs: list[Array]
+    weight: Array
+    factors: Array | None
+
+
+def _maker(cls: type, name: str) -> type:
+    """The class that a method comes from."""
+    return next(found for found in cls.__mro__ if name in vars(found))
+
+
 Advance = Callable[["Context", Steps], tuple[Array, ...]]
 Retreat = Callable[["Context", Steps, tuple[Array, ...], "Array | None", list[Array]], tuple[Array, Array]]
 
@@ -98,6 +131,7 @@ class Recurrent(Layer):
     state_hint: ClassVar[str] = ""
     """What to do about an initial state of another shape."""
     inputs = (1, 2)
+    repeats = True
     scratch_output = True
 
     hidden_size: int = field(minimum=1)
@@ -195,7 +229,72 @@ class Recurrent(Layer):
         raise NotImplementedError
 
     def forward(self, context: Context, *inputs: Array) -> Array:
+        if self._is_alone(context, inputs[0]):
+            return self._forward_alone(context, *inputs)
+        context.cannot_repeat()
         return self.forward_by(self.advance, context, *inputs)
+
+    def advance_alone(self, context: Context, pass_: Alone) -> None:
+        """Goes through all steps of a single sequence where nothing is trained: the same numbers, in fewer calls."""
+        raise NotImplementedError
+
+    def _is_alone(self, context: Context, x: Array) -> bool:
+        """Whether this is a single sequence, in prediction, that `advance_alone` may go through.
+
+        One product for all gates gives the bytes of one for each gate where no gate's columns share a vector register.
+        """
+        batch, time, _ = x.shape
+        plain = not (context.training or context.grads) and context.masks[0] is None
+        own = _maker(type(self), "advance_alone") is _maker(type(self), "advance")
+        return plain and own and batch == 1 and 0 < time <= MOST_STEPS and not self.hidden_size % REGISTER
+
+    def _forward_alone(self, context: Context, x: Array, initial: Array | None = None) -> Array:
+        do, size = context.do, self.hidden_size
+        time, features = x.shape[1:]
+        rows = context.buffer((time, features + 1))
+        do(np.copyto, rows[:, :features], x[0, ::-1] if self.reverse else x[0])
+        do(rows[:, features].fill, 1)
+        factors = np.repeat(np.array(self.scales, context.dtype), size)
+        weight_input = context.buffer((features + 1, factors.size))
+        do(np.multiply, context.params["weight_input"], factors, weight_input[:-1])
+        if self.bias:
+            do(np.multiply, context.params["bias"], factors, weight_input[-1])
+        else:
+            do(weight_input[-1].fill, 0)
+        gates = context.buffer((time, factors.size))
+        do(*((rows[0].dot, weight_input, gates[0]) if time == 1 else (rows.dot, weight_input, gates)))
+        weight = context.params["weight_hidden"]
+        if time > FEW_STEPS:
+            weight = context.buffer(weight.shape)
+            do(np.multiply, context.params["weight_hidden"], factors, weight)
+        states = [context.buffer((size,)) for _ in self.state_names]
+        for number, state in enumerate(states):
+            do(self._load, context, number, None if initial is None else self._part(initial, number)[0], state)
+        y = context.buffer((1, time, size) if self.return_sequences else (1, self.returned * size))
+        outs = list(y[0, ::-1] if self.reverse else y[0]) if self.return_sequences else [states[0]] * time
+        self.advance_alone(context, Alone(gates, states, outs, weight, None if time > FEW_STEPS else factors))
+        states[0] = outs[-1]
+        if context.memory is not None:
+            do(self._remember, context, states)
+        if not self.return_sequences:
+            context.output_mask = None
+            for number, state in enumerate(states[: self.returned]):
+                do(np.copyto, self._part(y, number)[0], state)
+        return y
+
+    def _load(self, context: Context, number: int, given: Array | None, state: Array) -> None:
+        name = self.state_names[number]
+        if context.memory:
+            state[...] = context.memory[name][0]
+        elif given is not None:
+            state[...] = given
+        else:
+            state[...] = context.params[f"initial_{name}"] if self.train_initial_state else 0.0
+
+    def _remember(self, context: Context, states: list[Array]) -> None:
+        assert context.memory is not None
+        for name, state in zip(self.state_names, states, strict=True):
+            context.memory[name] = state[None].copy()
 
     def backward(self, context: Context, gradient: Array) -> Any:
         return self.backward_by(self.retreat, context, gradient)

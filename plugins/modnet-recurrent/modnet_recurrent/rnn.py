@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from modnet.arrays import Array
-from modnet_recurrent.recurrent import Recurrent, Steps
+from modnet_recurrent.recurrent import Alone, Recurrent, Steps
 
 if TYPE_CHECKING:
     from modnet.kinds.context import Context
@@ -43,6 +43,18 @@ class RNN(Recurrent, type="rnn"):
             np.copyto(hidden[t + 1], gate)
             steps.carry(t)
         return ()
+
+    def advance_alone(self, context: Context, pass_: Alone) -> None:
+        do, (hidden,) = context.do, pass_.states
+        product = context.buffer(hidden.shape)
+        for gate, out in zip(pass_.gates, pass_.outs, strict=True):
+            do(hidden.dot, pass_.weight, product)
+            do(np.add, gate, product, gate)
+            if self.nonlinearity == "tanh":
+                do(np.tanh, gate, out)
+            else:
+                do(np.maximum, gate, 0, out=out)
+            hidden = out
 
     def retreat(
         self, context: Context, steps: Steps, saved: tuple[Array, ...], arriving: Array | None, flowing: list[Array]

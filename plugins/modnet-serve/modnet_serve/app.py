@@ -48,6 +48,9 @@ OPEN = {*PAGES, "/v2/health/live", "/v2/health/ready"}
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 """Header of every answer: it is what its type says."""
 
+CLOSE = (b"connection", b"close")
+"""Header of every answer of a server that ends: the client asks nothing more by this connection."""
+
 SAFE = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -81,7 +84,7 @@ class Server:
         metrics.watch_queue(lambda: self.jobs.waiting)
         handlers: Any = {Refusal: _refused, HTTPException: _no_such, Exception: _failed}
         starlette = Starlette(routes=self._routes(), exception_handlers=handlers, lifespan=self._life)
-        self.app = Gate(starlette, settings.token, metrics)
+        self.app = Gate(starlette, self)
 
     def _routes(self) -> list[Route]:
         model = "/v2/models/{name}"
@@ -162,10 +165,12 @@ class Server:
         """Whether the process answers."""
         return _json({"live": True})
 
-    async def ready(self, _: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         """Whether requests should be sent; a model whose newest file was refused goes on serving, and is told of."""
-        models = [self._state(slot) for slot in self.repository.slots]
-        return _json({"ready": not self.ending, "models": models}, 503 if self.ending else 200)
+        found: dict[str, Any] = {"ready": not self.ending}
+        if request.scope["modnet.known"]:
+            found["models"] = [self._state(slot) for slot in self.repository.slots]
+        return _json(found, 503 if self.ending else 200)
 
     def _state(self, slot: Slot) -> dict[str, Any]:
         served = slot.served
@@ -210,9 +215,10 @@ class Gate:
         unanswered: how many requests were given up when the server ended.
     """
 
-    def __init__(self, app: ASGIApp, token: str, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, server: Server) -> None:
+        self._app, self._server = app, server
         self.unanswered = 0
+        token = server.settings.token
         self._token = f"Bearer {token}".encode() if token else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -225,11 +231,12 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], NO_SNIFFING]
+                message["headers"] = [*message["headers"], NO_SNIFFING, *([CLOSE] if self._server.ending else [])]
             await send(message)
 
         try:
-            if self._allows(scope):
+            scope["modnet.known"] = self._knows(scope)
+            if scope["modnet.known"] or scope["path"] in OPEN:
                 await self._app(scope, receive, noting)
             else:
                 refusal = Refusal(
@@ -241,10 +248,12 @@ class Gate:
             raise
         finally:
             endpoint = getattr(scope.get("endpoint"), "__name__", "other")
-            self._metrics.answered(endpoint, scope.get("modnet.model", ""), status, time.perf_counter() - begun)
+            seconds = time.perf_counter() - begun
+            self._server.metrics.answered(endpoint, scope.get("modnet.model", ""), status, seconds)
 
-    def _allows(self, scope: Scope) -> bool:
-        if not self._token or scope["path"] in OPEN:
+    def _knows(self, scope: Scope) -> bool:
+        """Whether the request shows the token, or none is asked for."""
+        if not self._token:
             return True
         shown = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         return hmac.compare_digest(shown, self._token)

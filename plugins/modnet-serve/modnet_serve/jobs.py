@@ -13,6 +13,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import NamedTuple
 
@@ -223,7 +224,8 @@ class Jobs:
 
     def _hand_over(self, done: Sequence[_Done]) -> None:
         if done and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._deliver, done)
+            with suppress(RuntimeError):  # the loop is closed, after a second signal: nobody waits any more
+                self._loop.call_soon_threadsafe(self._deliver, done)
 
     # In the event loop
 

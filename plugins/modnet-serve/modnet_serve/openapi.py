@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 import modnet
 from modnet.data.column_schema import ColumnSchema
 from modnet_serve.datatypes import BYTES, DTYPES
@@ -22,6 +24,8 @@ MOST_VALUES = 64
 
 JSON_TYPES = {"number": "number", "boolean": "boolean"}
 """Kind of a column -> the type of its values; those of others are texts."""
+
+PARAMETERS: Plain = {"type": ["object", "null"]}
 
 ERROR: Plain = {"$ref": "#/components/schemas/Error"}
 
@@ -133,31 +137,43 @@ def _failure(code: str) -> Plain:
 def _row(served: Served) -> Plain:
     """The schema of a record, or of the arrays that a model without columns takes."""
     if served.columns:
-        return _object({column.name: column_schema(column) for column in served.columns}, closed=False)
+        dtype = served.network.dtype
+        return _object({column.name: column_schema(column, dtype) for column in served.columns}, closed=False)
     inputs = served.network.inputs
-    arrays = {name: _array_schema(shape) for name, shape in inputs.items()}
+    arrays = {name: _array_schema(shape, served.network.dtype) for name, shape in inputs.items()}
     if len(arrays) > 1:
         return _object(arrays)
     return {"description": "One sample, or several.", **next(iter(arrays.values()))}
 
 
-def _array_schema(shape: Iterable[int | None]) -> Plain:
+def _bounds(dtype: np.dtype[Any]) -> Plain:
+    """The least and the greatest number that a dtype can hold."""
+    most = float(np.finfo(dtype).max)
+    return {"minimum": -most, "maximum": most}
+
+
+def _array_schema(shape: Iterable[int | None], dtype: np.dtype[Any]) -> Plain:
     """Nested lists of numbers, for one sample or with an axis of samples before it."""
-    sample: Plain = {"type": "number"}
+    sample: Plain = {"type": "number", **_bounds(dtype)}
     for axis in reversed(tuple(shape)):
         length = {} if axis is None else {"minItems": axis, "maxItems": axis}
         sample = {"type": "array", "items": sample, **length}
     return {"anyOf": [sample, {"type": "array", "items": sample, "minItems": 1}]}
 
 
-def column_schema(column: ColumnSchema) -> Plain:
+def column_schema(column: ColumnSchema, dtype: np.dtype[Any]) -> Plain:
     """What a value of a column is.
 
     The range of training is no bound, as other numbers are taken too: it stands under `x-training-range`.
+
+    Args:
+        dtype: of the network, beyond which numbers are refused.
     """
     made: Plain = {"type": [JSON_TYPES.get(column.kind, "string")], "x-kind": column.kind}
     if column.has_categories:
         made["x-categories"] = list(column.categories)
+    if column.kind == "number":
+        made |= _bounds(dtype)
     if column.kind == "date":
         made["format"] = "date" if _are_days(column) else "date-time"
     if column.kind == "labels":
@@ -276,15 +292,16 @@ def _object(properties: Plain, closed: bool = True) -> Plain:
 
 def _request(served: Served) -> Plain:
     names = [tensor.name for tensor in served.outputs]
+    inputs = [tensor.name for tensor in served.inputs]
     output = {"type": "object", "required": ["name"], "properties": {"name": {"enum": names}}}
     return {
         "type": "object",
         "required": ["inputs"],
         "properties": {
-            "id": {"type": "string"},
-            "parameters": {"type": "object"},
-            "inputs": {"type": "array", "items": _input([tensor.name for tensor in served.inputs])},
-            "outputs": {"type": "array", "items": output},
+            "id": {"type": ["string", "null"]},
+            "parameters": PARAMETERS,
+            "inputs": {"type": "array", "items": _input(inputs), "minItems": len(inputs), "maxItems": len(inputs)},
+            "outputs": {"type": ["array", "null"], "items": output},
         },
         "examples": [{"inputs": _tensors_example(served)}],
     }
@@ -299,7 +316,7 @@ def _input(names: list[str]) -> Plain:
             "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
             "datatype": {"enum": list(DTYPES)},
             "data": {"type": "array"},
-            "parameters": {"type": "object"},
+            "parameters": PARAMETERS,
         },
     }
 

@@ -120,7 +120,9 @@ def _objects(message: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _parameters(item: Mapping[str, Any], place: str) -> Mapping[str, Any]:
-    found = item.get("parameters", {})
+    found = item.get("parameters")
+    if found is None:
+        return {}
     if not isinstance(found, dict):
         raise Refusal(400, f"{place}: expected an object as parameters, found {show(found)}")
     for name, reason in REFUSED.items():
@@ -139,10 +141,11 @@ def _flag(parameters: Mapping[str, Any], name: str, default: bool, place: str) -
 def _wanted(served: Served, message: Mapping[str, Any]) -> tuple[Wanted, ...]:
     binary = _flag(_parameters(message, "the request"), "binary_data_output", False, "the request")
     names = [tensor.name for tensor in served.outputs]
-    if not message.get("outputs"):
+    items = _objects(message, "outputs") if message.get("outputs") is not None else []
+    if not items:
         return tuple(Wanted(name, binary) for name in names)
     found = []
-    for item in _objects(message, "outputs"):
+    for item in items:
         name = item["name"]
         place = f"output {show(name)}"
         if name not in names:

@@ -15,6 +15,15 @@ GRACE = 5.0
 """Seconds beyond the time limit of a request that an ending server gives its clients to take their answers."""
 
 
+PARTING = 0.5
+"""Seconds from the signal until idle connections are closed: answers until then tell busy clients that they are the
+last, so that none sends a request into a connection that is being closed."""
+
+KEPT = 75
+"""Seconds that a connection without requests stays open: longer than proxies keep theirs, so that none is used while it
+is being closed."""
+
+
 def listening(host: str, port: int) -> socket.socket:
     """A socket that listens.
 
@@ -45,6 +54,7 @@ def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> i
         access_log=False,
         lifespan="on",
         server_header=False,
+        timeout_keep_alive=KEPT,
         timeout_graceful_shutdown=int(server.settings.seconds + GRACE),
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
@@ -59,9 +69,17 @@ async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, 
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
+    def stop() -> None:
+        http.should_exit = True
+
     def end() -> None:
-        http.force_exit = server.ending
-        server.ending = http.should_exit = True
+        if server.ending:
+            http.force_exit = http.should_exit = True
+            return
+        server.ending = True
+        for listening in http.servers:
+            listening.close()
+        loop.call_later(PARTING, stop)
 
     def look() -> None:
         task = loop.create_task(server.repository.refresh())

@@ -51,6 +51,7 @@ class Served(Record, eq=False):
     Attributes:
         name, version: by which it is asked for.
         path: the file that it was loaded from.
+        id: of that file.
         network: what predicts; any number of threads may use it.
         columns: those that a prediction needs; none for a model that was trained on arrays.
         inputs: one for each column of the table that it was trained on, or those of the network.
@@ -60,6 +61,7 @@ class Served(Record, eq=False):
     name: str
     version: str
     path: str
+    id: str
     network: modnet.Network
     columns: tuple[ColumnSchema, ...]
     inputs: tuple[Tensor, ...]
@@ -69,7 +71,8 @@ class Served(Record, eq=False):
     def of(cls, name: str, version: str, path: str, network: modnet.Network) -> Served:
         columns = _columns(network)
         inputs = tuple(Tensor(column.name, _datatype(column), (-1,)) for column in columns) or _arrays(network)
-        return cls(name, version, path, network, columns, inputs, _outputs(network, bool(columns)))
+        identity = getattr(network, "id", None) or ""
+        return cls(name, version, path, identity, network, columns, inputs, _outputs(network, bool(columns)))
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -81,11 +84,6 @@ class Served(Record, eq=False):
             "inputs": [tensor.plain() for tensor in self.inputs],
             "outputs": [tensor.plain() for tensor in self.outputs],
         }
-
-    @property
-    def id(self) -> str:
-        """What tells this network from every other one."""
-        return str(getattr(self.network, "id", ""))
 
     def warm(self) -> None:
         """Predicts once for a row of zeros, so that the first request does not wait for what is made once."""

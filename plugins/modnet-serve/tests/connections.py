@@ -4,10 +4,14 @@ import asyncio
 
 
 class Connection:
-    """A connection that stays open."""
+    """A connection that stays open.
+
+    Attributes:
+        closing: whether the server has said that it answers nothing more.
+    """
 
     def __init__(self, host, port):
-        self._place = (host, port)
+        self._place, self.closing = (host, port), False
 
     async def __aenter__(self):
         self._reader, self._writer = await asyncio.open_connection(*self._place)
@@ -21,7 +25,8 @@ class Connection:
         head = f"POST {path} HTTP/1.1\r\nHost: test\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         self._writer.write(head.encode() + body)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(answer.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        self.closing = b"\nconnection: close\r" in answer
+        length = int(answer.partition(b"\ncontent-length: ")[2].partition(b"\r\n")[0])
         return int(answer[9:12]), await self._reader.readexactly(length)
 
 

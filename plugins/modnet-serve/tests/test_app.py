@@ -77,6 +77,8 @@ def test_a_token(served, people):
             assert client.get(path, headers={"Authorization": "Bearer secret"}).status_code != 401
         for path in ("/", "/docs", "/pages/form.js", "/v2/health/live", "/v2/health/ready"):
             assert client.get(path).status_code == 200
+        assert client.get("/v2/health/ready").json() == {"ready": True}
+        assert "models" in client.get("/v2/health/ready", headers={"Authorization": "Bearer secret"}).json()
 
 
 def test_pages_run_their_own_scripts_alone(client):

@@ -164,6 +164,7 @@ REFUSALS = [
     ),
     ({"inputs": [GOOD], "id": 5}, "id: expected a text, found 5"),
     ({"inputs": [GOOD], "outputs": [{"name": "x"}]}, 'output "x": model "numbers" has no such output; it has "output"'),
+    ({"inputs": [GOOD], "outputs": {}}, "outputs: expected a list of objects, found a table"),
     ({"inputs": [GOOD], "parameters": 3}, "the request: expected an object as parameters, found 3"),
     (
         {"inputs": [GOOD], "parameters": {"binary_data_output": 1}},

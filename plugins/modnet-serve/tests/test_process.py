@@ -192,6 +192,20 @@ def test_what_was_asked_is_answered_before_the_end(people, number):
     assert process.lines[-1] == "stopped: every request that had come was answered\n"
 
 
+def test_no_request_is_lost_when_it_ends_under_load(people):
+    async def ask(connection, number):
+        return "not asked" if connection.closing else (await connection.post("/predict", BODIES[number % 50]))[0]
+
+    async def work(process):
+        asyncio.get_running_loop().call_later(0.5, process.process.send_signal, signal.SIGTERM)
+        return await hammer("127.0.0.1", process.port, 32, 2000, ask)
+
+    with Process(people) as process:
+        found = asyncio.run(work(process))
+        assert process.wait() == 0
+    assert set(found) == {200, "not asked"}
+
+
 def test_a_second_signal_ends_it_at_once(people):
     with Process(people) as process, socket.create_connection(("127.0.0.1", process.port)) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")

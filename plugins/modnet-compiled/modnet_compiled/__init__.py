@@ -1,0 +1,1 @@
+"""Compiled prediction for modnet: one native call for a whole forward pass."""
