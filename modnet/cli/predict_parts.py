@@ -140,7 +140,7 @@ class Plan:
         except KeyboardInterrupt:
             found.stopped = STOPPED_BY_USER
         except OSError as error:
-            found.stopped, found.lost = str(error), error
+            found.stopped, found.lost = "the workers are lost", error
         found.seconds = time.monotonic() - began
 
 

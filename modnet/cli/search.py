@@ -69,7 +69,7 @@ def run(
     if as_json:
         echo_json({"spec": spec, "output": str(path) if found.best else None, **found.plain()})
     else:
-        echo(conclusion(found, rows, path, plot, shlex.join(_command(spec, output, plugins, settings))))
+        echo(conclusion(found, rows, path, plot, shlex.join(_command(spec, output, plugins, settings, scheduler))))
     return _status(found, received)
 
 
@@ -179,8 +179,11 @@ def _moved(values: Any, before: Path, after: Path) -> dict[Keys, str]:
     return moved
 
 
-def _command(spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...]) -> list[str]:
+def _command(
+    spec: str, output: str | None, plugins: tuple[str, ...], settings: tuple[str, ...], scheduler: str | None
+) -> list[str]:
     """The command that goes on with a search."""
     options = [("-o", output)] if output else []
     options += [("--plugin", file) for file in plugins] + [("--set", setting) for setting in settings]
+    options += [("--scheduler", scheduler)] if scheduler else []
     return ["modnet", "search", spec, *(word for option in options for word in option), "--resume"]

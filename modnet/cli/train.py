@@ -180,6 +180,7 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
     return {
         "model": str(path),
         "bytes": path.stat().st_size,
+        "id": network.id,
         "parameters": network.layout.parameter_count,
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,

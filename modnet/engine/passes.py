@@ -229,7 +229,11 @@ class Pass:
         layer, maker = node.layer, self._node(source).layer
         if not maker.scratch_output or maker.outputs:  # one output may be a view of another
             return False
-        return isinstance(layer, Activation) and self._readers[source] == 1 and not (goes_back and layer.needs_input)
+        if self._readers[source] != 1:
+            return False
+        if isinstance(layer, Activation):
+            return not (goes_back and layer.needs_input)
+        return layer.overwrites and not goes_back and len(node.inputs) == 1
 
     def cost(self, inputs: Sequence[Array]) -> Cost:
         """The cost of sending these through the network; computed once for each shape of samples.

@@ -132,6 +132,8 @@ class Layer(Component):
         streams: the layer can be given a sequence (batch, time, ...) in pieces, with `context.memory` kept between
             them, and the pieces of its output make up the output of the whole sequence; the output at a step depends on
             no later step.
+        overwrites: in prediction, `forward` writes its output into its input where `context.may_overwrite_input` is
+            True: then nobody else reads that. Activations do so without saying it.
         repeats: for inputs of the same shapes `forward` makes the same calls, and all that writes into arrays goes
             through `context.do`, but where a mask, training or `backward` is concerned. Prediction then makes these
             calls again without asking the layer. A class that inherits it and has its own `forward` says it anew.
@@ -171,6 +173,7 @@ class Layer(Component):
     scratch_output: ClassVar[bool] = False
     makes_mask: ClassVar[bool] = False
     streams: ClassVar[bool] = False
+    overwrites: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
     allocates: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float] | None] = None
@@ -271,6 +274,35 @@ class Layer(Component):
 
         Returns:
             None for a layer that has nothing better than to run once for each member.
+        """
+        return None
+
+    def scale_and_shift(self, context: Context) -> tuple[Any, Any] | None:
+        """In prediction, (scale, shift) with y = x * scale + shift for each feature of the last axis.
+
+        Arrays (features,) or numbers, computed in float64 from `context.params` and `context.state`; (1.0, 0.0) for a
+        layer that does nothing in prediction. `modnet.load(path, fold=True)` leaves such a layer out. None, the
+        default, for any other.
+        """
+        return None
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        """A layer that gives y * scale + shift where this one gives y, with its parameters; None if there is none.
+
+        Args:
+            params: name -> parameter of this layer, float64.
+            scale, shift: (features,) of the output's last axis, or ().
+        """
+        return None
+
+    def with_scaled_input(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        """A layer that gives for x what this one gives for x * scale + shift, with its parameters; None if none does.
+
+        Args: as of `with_scaled_output`, for the last axis of the input.
         """
         return None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array, Shape, constant
 from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import Ones, Zeros
@@ -35,14 +35,6 @@ def rows_of_steps(mask: Array | None, x: Array) -> Array | None:
     if mask is None or x.ndim < 3 or mask.all():
         return None
     return np.repeat(mask.reshape(-1), math.prod(x.shape[2:-1]))
-
-
-def _rows_of_batch(context: Context, rows: Array, left: Array | None) -> int:
-    """Of how many rows of the whole batch there are mean and variance; 0 of a single one, which has no variance."""
-    count = len(rows) if left is None else int(np.count_nonzero(left))
-    if context.share is not None:
-        count = int(context.sum_of_batch(np.array([count], np.float64))[0])
-    return count if count > 1 else 0
 
 
 def _shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
@@ -97,6 +89,7 @@ class BatchNorm(Layer, type="batch_norm"):
     """
 
     streams = True
+    overwrites = True
     repeats = True
     scratch_output = True
     featurewise = True
@@ -122,20 +115,7 @@ class BatchNorm(Layer, type="batch_norm"):
         rows = x.reshape(-1, x.shape[-1])
         normalized = context.buffer(rows.shape)
         left = rows_of_steps(context.masks[0], x) if context.training else None
-        count = _rows_of_batch(context, rows, left) if context.training else 0
-        if count:
-            seen = rows
-            if left is not None:
-                seen = np.compress(left, rows, axis=0, out=context.buffer((int(left.sum()), rows.shape[1])))
-            mean = context.sum_of_batch(np.add.reduce(seen, axis=0)) / count
-            np.subtract(rows, mean, out=normalized)
-            centred = normalized if left is None else np.subtract(seen, mean, out=seen)
-            # Not mean(x**2) - mean**2, which cancels for features far from 0.
-            variance = context.sum_of_batch(np.einsum("ij,ij->j", centred, centred)) / count
-            self.follow(context, mean, variance * (count / (count - 1)))
-        else:
-            np.subtract(rows, context.state["running_mean"], out=normalized)
-            variance = context.state["running_variance"]
+        variance, count = self._centre(context, rows, left, normalized)
         inverse = 1 / np.sqrt(variance + self.epsilon)
         np.multiply(normalized, inverse, out=normalized)
         context.save(normalized, inverse, count, left)
@@ -143,14 +123,34 @@ class BatchNorm(Layer, type="batch_norm"):
         np.add(y, context.params["shift"], out=y)
         return y.reshape(x.shape)
 
+    def _centre(self, context: Context, rows: Array, left: Array | None, out: Array) -> tuple[Array, int]:
+        """Writes the rows less the mean; gives the variance, and of how many rows both are: 0 for the running ones."""
+        own = len(rows) if left is None else int(np.count_nonzero(left))
+        count = own if context.training else 0
+        if context.training and context.share is not None:
+            count = int(context.sum_of_batch(np.array([own], np.float64))[0])
+        if count < 2:
+            np.subtract(rows, context.state["running_mean"], out=out)
+            return context.state["running_variance"], 0
+        seen = rows
+        if left is not None:
+            seen = np.compress(left, rows, axis=0, out=context.buffer((own, rows.shape[1])))
+        mean = context.sum_of_batch(np.add.reduce(seen, axis=0)) / count
+        np.subtract(rows, mean, out=out)
+        centred = out if left is None else np.subtract(seen, mean, out=seen)
+        # Not mean(x**2) - mean**2, which cancels for features far from 0.
+        variance = context.sum_of_batch(np.einsum("ij,ij->j", centred, centred)) / count
+        self.follow(context, mean, variance * (count / (count - 1)))
+        return variance, count
+
     def _predicted(self, context: Context, x: Array) -> Array:
         """`forward` where nothing is trained: four passes over lines of several rows, in one array."""
         do, mean, variance = context.do, context.state["running_mean"], context.state["running_variance"]
         inverse = context.buffer(mean.shape)
-        do(np.add, variance, self.epsilon, inverse)
+        do(np.add, variance, constant(self.epsilon, inverse.dtype), inverse)
         do(np.sqrt, inverse, inverse)
-        do(np.divide, 1, inverse, inverse)
-        y = context.buffer(x.shape)
+        do(np.divide, constant(1.0, inverse.dtype), inverse, inverse)
+        y = x if context.may_overwrite_input else context.buffer(x.shape)
         lines = along_lines(context, x, (mean, inverse, context.params["scale"], context.params["shift"]))
         shape = (y.size // lines[0].size, lines[0].size) if y.size else (0, lines[0].size)
         seen, out = x.reshape(shape), y.reshape(shape)
@@ -158,6 +158,10 @@ class BatchNorm(Layer, type="batch_norm"):
             do(operation, seen, line, out)
             seen = out
         return y
+
+    def scale_and_shift(self, context: Context) -> tuple[Any, Any]:
+        scale = context.params["scale"] / np.sqrt(context.state["running_variance"] + self.epsilon)
+        return scale, context.params["shift"] - context.state["running_mean"] * scale
 
     def follow(self, context: Context, mean: Array, variance: Array) -> None:
         for running, batch in ((context.state["running_mean"], mean), (context.state["running_variance"], variance)):

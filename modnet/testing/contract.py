@@ -38,8 +38,8 @@ as well."""
 MODULES = {
     "composite": ("component", "composite", "process", "unchanged", "engine"),
     "outputs": ("component", "outputs", "process", "unchanged", "engine"),
-    "layer": ("component", *LAYER, "members", "process", "unchanged", "engine"),
-    "activation": ("component", *LAYER, "activation", "members", "process", "unchanged", "engine"),
+    "layer": ("component", *LAYER, "folding", "members", "process", "unchanged", "engine"),
+    "activation": ("component", *LAYER, "activation", "folding", "members", "process", "unchanged", "engine"),
     "loss": ("component", "loss", "loss_numbers", "unchanged"),
     "optimizer": ("component", "optimizer", "process", "unchanged"),
     "initializer": ("component", "initializer", "unchanged"),

@@ -83,6 +83,7 @@ def test_json(run):
     assert list(report) == [
         "model",
         "bytes",
+        "id",
         "parameters",
         "epochs",
         "best_epoch",

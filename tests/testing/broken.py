@@ -96,6 +96,22 @@ class TriesZeros(Scaling, type="tries_zeros"):
         return shape
 
 
+@breaks("scale and shift", (3,))
+class ForgetsTheShift(Scaling, type="forgets_the_shift"):
+    """Says that it only scales."""
+
+    def scale_and_shift(self, context):
+        return context.params["factor"], 0.0
+
+
+@breaks("takes a scale", (3,))
+class ScalesHalf(Scaling, type="scales_half"):
+    """Scales its factor and not its shift."""
+
+    def with_scaled_output(self, params, scale, shift):
+        return self, {"factor": params["factor"] * scale, "shift": params["shift"] + shift}
+
+
 @breaks("repeats", (3,))
 class RepeatsHalf(Scaling, type="repeats_half"):
     """Adds its shift by itself, so that nothing adds it when the calls are repeated."""

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, rpc
+from distributed.security import Security
 
 import modnet
 from modnet.words import show
 from modnet_dask.scheduler import DaskScheduler
 
-TIMEOUT = 5.0
+TIMEOUT = 10.0
 """Seconds within which a scheduler has to answer."""
 
 FORMS = "local, local:N for N workers, tcp://HOST:PORT, or a scheduler file FILE.json"
 
-LOCAL = {
-    "distributed.scheduler.allowed-failures": 1,
-    "distributed.comm.timeouts.connect": "5s",
-}
+LOCAL = {"distributed.scheduler.allowed-failures": 1}
 """How a cluster on this machine is set up: no network loses its workers, so that two that ended are one too many."""
 
 
@@ -30,24 +31,45 @@ def scheduler_of(address: str) -> DaskScheduler:
     """The scheduler at an address.
 
     Raises:
-        ModnetError: the address has another form, nothing answers there, or it answers as something else.
+        ModnetError: the address has another form, nothing answers there, or it is not a scheduler that does.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told by exceptions
+    _silence()
     if address.partition(":")[0] == "local":
         return _local(address)
-    given: dict[str, Any] = {"address": address}
     if address.endswith(".json"):
-        if not Path(address).is_file():
-            raise modnet.ModnetError(f"{address}: there is no such scheduler file; expected {FORMS}")
-        given = {"scheduler_file": address}
+        address = _address_in(Path(address))
     dask.config.set({"distributed.comm.timeouts.connect": f"{TIMEOUT}s"})
     try:
-        return DaskScheduler(Client(**given, timeout=TIMEOUT), owned=True)
-    except (OSError, TimeoutError, ValueError, RuntimeError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own
+            found = thread.submit(asyncio.run, asyncio.wait_for(_identity(address), TIMEOUT)).result()
+        if found.get("type") != "Scheduler":
+            raise modnet.ModnetError(
+                f"{address}: expected a scheduler, found a {str(found.get('type')).lower()} of dask"
+            )
+        return DaskScheduler(Client(address, timeout=TIMEOUT), owned=True)
+    except (OSError, TimeoutError, ValueError, RuntimeError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise modnet.ModnetError(
-            f"no scheduler of dask answers at {address} ({reason}); is it running there?  dask scheduler"
+            f"no scheduler of dask answers at {address} within {TIMEOUT:g} s{reason and f' ({reason})'}; "
+            "is it running there?  dask scheduler"
         ) from error
+
+
+async def _identity(address: str) -> dict[str, Any]:
+    """What a server of dask says of itself. A client would wait for ever where something else than dask listens."""
+    async with rpc(address, timeout=TIMEOUT, connection_args=Security().get_connection_args("client")) as server:
+        return dict(await server.identity())
+
+
+def _address_in(path: Path) -> str:
+    """The address in a scheduler file, `dask scheduler --scheduler-file FILE.json`."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["address"])
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise modnet.ModnetError(f"{path}: this scheduler file cannot be read: {reason}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise modnet.ModnetError(f"{path}: this is no scheduler file: it has no address") from error
 
 
 def _local(address: str) -> DaskScheduler:
@@ -60,7 +82,15 @@ def _local(address: str) -> DaskScheduler:
             n_workers=int(text) if sign else CPU_COUNT,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
+            preload="modnet_dask.local_worker",
         )
         return DaskScheduler(Client(cluster), cluster, owned=True)
+
+
+def _silence() -> None:
+    """Keeps dask from logging: what matters is told by exceptions."""
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import time
+import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,9 @@ ATTEMPTS = 3
 
 AHEAD = 2
 """How many tasks are given out for each thread of the workers, so that none waits for the next."""
+
+
+GONE = "the scheduler of dask, or a worker, cannot be reached any more"
 
 
 class WorkerKilled(Exception):
@@ -57,7 +61,7 @@ class DaskScheduler:
             self.client.register_plugin(sending)
         return file
 
-    def run(self, work: Work, tasks: Sequence[Any]) -> Iterator[Ended]:
+    def run(self, work: Work, tasks: Sequence[Any]) -> Generator[Ended]:
         """As the protocol says. A task whose worker was lost several times is tried by itself in the end: workers die
         with all that they were given, so only then is it known which task it was.
 
@@ -71,7 +75,7 @@ class DaskScheduler:
         try:
             return sum(self.client.nthreads().values())
         except (OSError, RuntimeError, TimeoutError) as error:
-            raise ConnectionError(f"the scheduler of dask cannot be reached any more: {error}") from error
+            raise ConnectionError(f"{GONE}: {error}") from error
 
     def close(self) -> None:
         """Closes what was opened for this scheduler alone."""
@@ -97,6 +101,8 @@ class DaskScheduler:
             raise modnet.ModnetError(
                 f"a worker has not what is needed: {error}; the workers need modnet-dask and the plugins of the model"
             ) from error
+        except (OSError, TimeoutError) as error:
+            raise ConnectionError(f"{GONE}: {error}") from error
 
 
 class Running:
@@ -113,7 +119,7 @@ class Running:
         self._attempts: Counter[int] = Counter()
         self._lost: Counter[int] = Counter()
 
-    def endings(self) -> Iterator[Ended]:
+    def endings(self) -> Generator[Ended]:
         """What became of each task, as soon as it is known. What is given out is taken back if this is closed."""
         self._client.subscribe_topic("all", self._hear)
         try:
@@ -152,15 +158,16 @@ class Running:
 
     def _next(self) -> str:
         """The key of a task that has ended."""
-        alone_since: float | None = None
+        lost_at: float | None = None
         while True:
             with suppress(queue.Empty):
                 return self._ended.get(timeout=LOOK)
             if self._scheduler.threads():
-                alone_since = None
-                continue
-            alone_since = alone_since or time.monotonic()
-            if time.monotonic() - alone_since > PATIENCE:
+                lost_at = None
+            elif lost_at is None:
+                lost_at = time.monotonic()
+                warnings.warn(f"there are no workers; waiting {PATIENCE:g} s for some", RuntimeWarning, stacklevel=2)
+            elif time.monotonic() - lost_at > PATIENCE:
                 address = self._client.scheduler.address
                 raise ConnectionError(f"the scheduler has no workers; start some:  dask worker {address}")
 
@@ -174,7 +181,7 @@ class Running:
                 return self._ending(place, error=WorkerKilled(self._killed(place, error)))
             self._doubtful.append(place)
         except CancelledError as error:
-            raise ConnectionError(f"the scheduler of dask cannot be reached any more: {error}") from error
+            raise ConnectionError(f"{GONE}: {error}") from error
         except OSError as error:
             if self._attempts[place] >= ATTEMPTS:
                 return self._ending(place, error=error)

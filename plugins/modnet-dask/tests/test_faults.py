@@ -58,7 +58,7 @@ def test_workers_killed_from_outside(run, model, parts, tmp_path, address, clien
             time.sleep(0.02)
         os.kill(min(before), signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     engine = ("--plugin", PLUGIN, "--engine", "deadly")
     found = run("predict", model, parts, "-o", tmp_path / "out", "--scheduler", address, *engine)
@@ -195,6 +195,7 @@ def test_a_scheduler_that_goes_and_one_without_workers(model, parts, tmp_path, m
             monkeypatch.setattr("modnet_dask.scheduler.PATIENCE", 1.0)
             out = tmp_path / "out"
             found = run("predict", model, parts, "-o", out, "--scheduler", address, status=1)
+            assert "warning: there are no workers; waiting 1 s for some\n" in found.said
             assert f"the scheduler has no workers; start some:  dask worker {address}" in found.said
             assert "parts        5: 0 done, 5 left\n" in found.output
         finally:

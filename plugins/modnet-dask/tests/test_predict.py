@@ -160,7 +160,7 @@ def test_a_table_that_is_not_there(run, model, parts, tmp_path, address, data, m
         ("tcp://127.0.0.1:1", "no scheduler of dask answers at tcp://127.0.0.1:1"),
         ("tpc://127.0.0.1:8786", 'no installed plugin knows the scheduler "tpc://127.0.0.1:8786"'),
         ("local:two", 'the scheduler "local:two": expected local, local:N'),
-        ("nothing.json", "there is no such scheduler file"),
+        ("nothing.json", "this scheduler file cannot be read: no such file"),
     ],
 )
 def test_a_mistyped_address(run, model, parts, tmp_path, address, message):

@@ -104,7 +104,7 @@ def test_the_trial_of_a_worker_that_is_killed_is_done_again(tmp_path, client):
         victims.append(min(workers_of(client)))
         os.kill(victims[0], signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     found = modnet.search(path, folder=tmp_path / "search", scheduler=DaskScheduler(client))
     killer.join()

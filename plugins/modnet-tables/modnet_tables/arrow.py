@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import modnet
 from modnet.data.column import Column
 from modnet.data.options import ReadOptions
+from modnet.data.path_columns import path_columns, with_path_columns
 from modnet.data.table import Table
 
 BATCH = 65_536
@@ -32,13 +33,16 @@ UNNAMED_INDEX = "__index_level_"
 def read(path: Path, options: ReadOptions) -> Iterator[Table]:
     """The table of a file, or of a folder with its parts, some rows at a time.
 
+    Folders within it, `year=2024`, are columns, too, as Hive has them.
+
     Raises:
         DataError: the file is damaged, or has no column that a table can hold.
     """
     if path.is_dir():
         for part in sorted(path.rglob("*")):
             if part.name.lower().endswith((*PARQUET, ".feather", ".arrow")) and not part.name.startswith(("_", ".")):
-                yield from read(part, options)
+                values = path_columns(part.relative_to(path))
+                yield from (with_path_columns(table, values) for table in read(part, options))
         return
     with _told(path):
         schema, batches = _parquet(path) if path.name.lower().endswith(PARQUET) else _ipc(path)
@@ -114,11 +118,13 @@ def _told(path: Path, done: str = "read") -> Iterator[None]:
 
 
 def _parquet(path: Path) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
-    file = pq.ParquetFile(path, memory_map=True)
+    # Neither mapped nor all row groups at once: either would keep what has been read of a large file in memory.
+    file = pq.ParquetFile(path)
     texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
     if texts:  # dictionaries are what the columns of a table are made of, and cost less than the texts
-        file = pq.ParquetFile(path, memory_map=True, read_dictionary=texts)
-    return file.schema_arrow, file.iter_batches(BATCH)
+        file = pq.ParquetFile(path, read_dictionary=texts)
+    groups = range(file.num_row_groups)
+    return file.schema_arrow, (batch for group in groups for batch in file.iter_batches(BATCH, row_groups=[group]))
 
 
 def _ipc(path: Path) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:

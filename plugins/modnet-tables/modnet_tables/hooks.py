@@ -57,7 +57,8 @@ def kind_of(path: Path) -> Kind | None:
 
 def _kind_of_folder(folder: Path) -> Kind | None:
     inside = sorted(folder.iterdir())
-    if any(_ends(path, ARROW.endings) for path in inside):
+    hive = (part for path in inside if "=" in path.name for part in path.rglob("*"))
+    if _any_ends(inside, ARROW.endings) or _any_ends(hive, ARROW.endings):
         return ARROW
     below = (path for part in inside if part.is_dir() for path in part.iterdir())
     return IMAGES if _any_ends([*inside, *below], IMAGES.endings) else None

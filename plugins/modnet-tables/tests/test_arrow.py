@@ -152,6 +152,30 @@ def test_a_large_table_comes_in_parts(tmp_path, monkeypatch, ending):
     assert values(Table.joined(parts)) == values(read_plugin(path))
 
 
+def test_folders_of_a_folder_are_columns(tmp_path):
+    for year in (2023, 2024):
+        (tmp_path / f"year={year}" / "place=a%2Fb").mkdir(parents=True)
+        pq.write_table(pa.table({"a": [1, 2]}), tmp_path / f"year={year}" / "place=a%2Fb" / "part.parquet")
+    found = values(read_plugin(tmp_path))
+    assert found == {"a": ["1", "2"] * 2, "year": ["2023"] * 2 + ["2024"] * 2, "place": ["a/b"] * 4}
+
+
+def test_what_is_written_does_not_depend_on_how_rows_are_parted(tmp_path, monkeypatch):
+    monkeypatch.setattr("modnet_tables.arrow.ROW_GROUP", 100)
+    columns = {"a": np.arange(1050) / 7, "b": [str(row % 13) for row in range(1050)]}
+    hook = modnet.default_registry().hooks.hook.modnet_write_blocks
+    for size in (1, 100, 333, 1050):
+        parts = (
+            Table({name: list(all_[i : i + size]) for name, all_ in columns.items()}) for i in range(0, 1050, size)
+        )
+        assert hook(tables=parts, path=tmp_path / f"{size}.parquet")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    metadata = pq.read_metadata(tmp_path / "1.parquet")
+    assert [metadata.row_group(place).num_rows for place in range(metadata.num_row_groups)] == [100] * 10 + [50]
+    with pytest.raises(modnet.DataError, match="a column has another type than before"):
+        hook(tables=iter([Table({"a": [1.0]}), Table({"a": ["x"]})]), path=tmp_path / "a.parquet")
+
+
 def test_a_folder_of_parts(tmp_path):
     folder = tmp_path / "a.parquet"
     folder.mkdir()

@@ -10,6 +10,7 @@ from modnet.data.options import ReadOptions
 from modnet.datasets.read import foreign_reader
 
 pytest.importorskip("sqlalchemy")
+sql = pytest.importorskip("modnet_tables.sql")
 
 
 @pytest.fixture
@@ -50,8 +51,10 @@ def test_typed_columns(url):
 
 def test_rows_come_in_parts(url, monkeypatch):
     monkeypatch.setattr("modnet_tables.sql.BATCH", 2)
-    parts = list(read_blocks(url, [foreign_reader()], ReadOptions(query="pets"), rows=100))
-    assert [len(part) for part in parts] == [2, 1]
+    options = ReadOptions(query="pets")
+    assert [len(part) for part in sql.read(url, options)] == [2, 1]
+    assert [len(part) for part in read_blocks(url, [foreign_reader()], options, rows=100)] == [3]
+    assert [len(part) for part in read_blocks(url, [foreign_reader()], options, rows=1)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
