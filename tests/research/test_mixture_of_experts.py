@@ -21,6 +21,7 @@ class Switch(Layer, type="switch"):
     """
 
     allocates = True
+    divisible = False
     expert: Layer = Linear(out_features=4)
     experts: int = field(default=3, minimum=1)
     balance: float = field(default=0.01, minimum=0.0)

@@ -20,6 +20,7 @@ class VectorQuantisation(Layer, type="vector_quantisation"):
 
     true_gradient = False
     allocates = True
+    divisible = False
     size: int = field(default=8, minimum=1)
     commitment: float = field(default=0.25, minimum=0.0)
 
