@@ -94,13 +94,14 @@ def test_pruning_and_going_on(run, tmp_path, address):
 
 
 def test_the_trial_of_a_worker_that_is_killed_is_done_again(tmp_path, client):
-    path = spec(tmp_path, epochs=40)
+    path = spec(tmp_path, epochs=300)  # so long that a worker is nearly always within a trial
     victims = []
 
     def kill():
         journal = tmp_path / "search" / "journal.log"
         while not journal.exists() or journal.read_text().count('"lease"') < 3:
             time.sleep(0.02)
+        time.sleep(0.1)
         victims.append(min(workers_of(client)))
         os.kill(victims[0], signal.SIGKILL)
 
