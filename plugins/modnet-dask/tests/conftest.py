@@ -12,6 +12,8 @@ from distributed import Client, LocalCluster
 
 import modnet
 
+pytest.importorskip("modnet_tables", reason="the parts are Parquet, which modnet-tables reads and writes")
+
 COLOURS = np.array(["blue", "green", "red"])
 
 
