@@ -216,6 +216,7 @@ def _continued(workload: Workload, compute: Callable[..., Any], states: list[Any
 
 CONTESTANTS: Mapping[str, Contestant] = {
     "modnet": Contestant(of_modnet),
+    "modnet, folded": Contestant(partial(of_modnet, fold=True), unfit=("lstm-1", "lstm-100", "lstm-step", "gpt-token")),
     "modnet, compiled": Contestant(
         partial(of_modnet, engine="compiled"), ("modnet_compiled",), ("lstm-step", "gpt-token")
     ),

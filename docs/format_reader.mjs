@@ -12,5 +12,5 @@ if (found.data) {
     console.log(Array.from(found.data.subarray(at, at + width), (value) => value.toFixed(8)).join(" "));
   }
 } else {
-  console.log(JSON.stringify(found));
+  console.log(JSON.stringify(found, (_, value) => value?.toArray?.() ?? value));
 }

@@ -76,6 +76,14 @@ def ones(length: int, dtype: np.dtype[Any]) -> Array:
     return made
 
 
+@lru_cache(maxsize=256)
+def constant(number: float, dtype: np.dtype[Any]) -> Array:
+    """A number as a read-only array without axes: numpy takes longer to convert a number than to add it to a few."""
+    made = np.array(number, dtype)
+    made.flags.writeable = False
+    return made
+
+
 def sum_rows(rows: Array, out: Array) -> None:
     """Writes the sum over the first of two axes into `out`.
 

@@ -20,6 +20,7 @@ from modnet.data.options import ReadOptions
 from modnet.data.table import Table
 from modnet.engine.delegation import Engine
 from modnet.engine.network import Network
+from modnet.kinds.callback import Callback
 from modnet.plugins.schedulers import Scheduler
 
 if TYPE_CHECKING:
@@ -89,6 +90,14 @@ class Specifications:
         """
 
     @hookspec(firstresult=True)
+    def modnet_shared_training(self) -> Callback | None:
+        """The callback by which processes share a training (`Callback.processes`).
+
+        Asked for where a launcher, such as `mpirun`, has started `modnet train` in several processes, and no callback
+        of the spec does so.
+        """
+
+    @hookspec(firstresult=True)
     def modnet_scheduler(self, address: str) -> Scheduler | None:
         """Workers for `modnet predict --scheduler ADDRESS` and `modnet search --scheduler ADDRESS`, or None.
 
@@ -137,6 +146,7 @@ RESULTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "modnet_formats": ("a dict from suffix to the options of its format", _are_formats),
     "modnet_export": ("True", lambda value: isinstance(value, bool)),
     "modnet_engine": ("a function of the inputs that gives the outputs", callable),
+    "modnet_shared_training": ("a modnet.Callback", lambda value: isinstance(value, Callback)),
     "modnet_scheduler": (
         "what has the methods share, run and close of modnet.plugins.schedulers.Scheduler",
         lambda value: isinstance(value, Scheduler),

@@ -64,10 +64,11 @@ INSIDE = {
     "modnet.model.figures": {"modnet.model.writer": "a process that predicts writes nothing"},
     "modnet.model.load": {
         "modnet.data.schema": "a model without a table needs none",
+        "modnet.engine.folding": "few networks are folded",
         "modnet.model.engines": "few networks are computed by another engine",
         "pathlib": "a process that only predicts does without it, and without the five modules behind it",
     },
-    "modnet.model.url": {"fsspec": "an optional library"},
+    "modnet.model.url": {"fsspec.core": "an optional library"},
     "modnet.threads": {"threadpoolctl": "an optional library"},
     "modnet.engine.history": {"matplotlib.figure": "an optional library"},
     "modnet.training.progress": {

@@ -10,7 +10,7 @@ import numpy as np
 
 from modnet.activations.blocks import at_most, in_blocks
 from modnet.activations.sigmoid import logistic
-from modnet.arrays import Array
+from modnet.arrays import Array, constant
 from modnet.kinds.activation import Activation
 
 
@@ -124,8 +124,8 @@ SHORT_TAIL = (
 
 @cache
 def _coefficients(dtype: np.dtype[Any]) -> tuple[Array, ...]:
-    """Those of the tail, as arrays: numpy takes longer to convert a number than to add it to a few."""
-    return tuple(np.array(number, dtype) for number in (SHORT_TAIL if dtype.itemsize <= 4 else TAIL))
+    """Those of the tail, as arrays."""
+    return tuple(constant(number, dtype) for number in (SHORT_TAIL if dtype.itemsize <= 4 else TAIL))
 
 
 def bell(z: Array) -> Array:

@@ -36,6 +36,9 @@ class Identity(Activation, type="identity"):
         out.fill(1)
         return out
 
+    def scale_and_shift(self, context: Context) -> tuple[float, float]:
+        return 1.0, 0.0
+
     def forward(self, context: Context, x: Array) -> Array:
         return x
 

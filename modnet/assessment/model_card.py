@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,9 @@ from modnet.model.reader import HeaderOnly, opened, structure
 from modnet.plugins.builtin import CORE
 from modnet.words import counted, listed, printable, readable_bytes, shape_text
 
+BEGINNING = '---\nlibrary_name: "modnet"\n'
+"""What every card begins with."""
+
 OF_THE_AUTHOR = ("license", "datasets", "description", "author")
 """The keys of the metadata that have places of their own in a card."""
 
@@ -34,6 +37,12 @@ _TASKS = ("tabular-classification", "tabular-regression", "text-classification",
 
 _TYPES = 6
 """How many types of nodes are named."""
+
+_LONGEST = 1000
+"""How many characters of a text are shown."""
+
+_MOST = 100
+"""How many figures, entries of metadata, fingerprints and distributions are shown."""
 
 _MARKS = {sign: f"\\{sign}" for sign in "\\`*_{}[]#|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _SPECIAL = str.maketrans(_MARKS)
@@ -146,7 +155,7 @@ def _results(known: _Known, task: str, datasets: list[str]) -> Iterator[dict[str
 def _measured(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """The rows that figures were measured on -> figure -> value; of those that are numbers."""
     found: dict[str, dict[str, float]] = {}
-    for name, value in metrics.items():
+    for name, value in islice(metrics.items(), _MOST):
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             prefix = next((prefix for prefix in (VALIDATION, TEST) if name.startswith(prefix)), "")
             found.setdefault(prefix.rstrip("_") or "training", {})[name.removeprefix(prefix)] = value
@@ -212,7 +221,8 @@ def _table(heads: list[str], rows: Rows) -> Iterator[str]:
 
 def _text(text: Any) -> str:
     """A text on one line, in which nothing is taken for Markdown or HTML."""
-    return printable(str(text)).translate(_SPECIAL)
+    whole = str(text)
+    return printable(whole[:_LONGEST]).translate(_SPECIAL) + (" ..." if len(whole) > _LONGEST else "")
 
 
 def _sentence(known: _Known) -> str:
@@ -315,9 +325,9 @@ def _provenance(known: _Known) -> Iterator[list[str]]:
     yield ["id of the file", known.found.id.hex()]
     yield ["size", readable_bytes(known.found.size)]
     yield ["made by", ", ".join(f"{name} {version}" for name, version in header.made_by.items())]
-    yield from ([f"needs {_need_name(need)}", _components(need)] for need in header.needs)
-    yield from ([f"fingerprint of {name}", fingerprint] for name, fingerprint in header.data.items())
-    for key, value in own.items():
+    yield from ([f"needs {_need_name(need)}", _components(need)] for need in header.needs[:_MOST])
+    yield from ([f"fingerprint of {name}", text] for name, text in islice(header.data.items(), _MOST))
+    for key, value in islice(own.items(), _MOST):
         if key not in OF_THE_AUTHOR:
             yield [key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
 

@@ -80,8 +80,8 @@ _ROWS = (
           modnet train penguins.toml -o models/penguins.modnet --set training.epochs=5
 
         \b
-        JSON: {"model", "bytes", "parameters", "epochs", "best_epoch", "stopped",
-               "metrics": {figure: value}, "history": {figure: [value of each epoch]},
+        JSON: {"model", "bytes", "id", "parameters", "epochs", "best_epoch",
+               "stopped", "metrics": {figure: value}, "history": {figure: [value of each epoch]},
                "profile": {"batch", "seconds", "peak_gflops",
                  "rows": [{"name", "type", "forward", "backward", "bytes",
                            "forward_gflops", "backward_gflops"}]}}

@@ -11,6 +11,7 @@ from modnet.cli.prediction import check_not_input
 from modnet.cli.settings import parse_pairs, parsed_value
 from modnet.model.formats import check_options
 from modnet.model.load import load
+from modnet.model.reader import opened
 from modnet.model.save import save
 from modnet.plugins.registry import default_registry
 from modnet.words import legible, readable_bytes
@@ -25,6 +26,7 @@ def run(source: str, target: str, options: tuple[str, ...], plugins: tuple[str, 
     values = {name: parsed_value(text, f"--option {legible(name)}") for name, text in given.items()}
     check_options(path, values, default_registry())
     network = load(source)
-    before = Path(source).stat().st_size
+    with opened(source) as file:
+        before = file.size
     save(network, path, options=values)
     echo(f"{target}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")

@@ -11,8 +11,14 @@ import click
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
 from modnet.cli.settings import parse_pairs
+from modnet.engine.folding import RESULT
+from modnet.errors import ModelFileError
 from modnet.model.edit import DType, edit
 from modnet.model.formats import is_own
+from modnet.model.header import Header
+from modnet.model.load import load
+from modnet.model.reader import opened, read_header
+from modnet.model.save import save
 from modnet.words import readable_bytes
 
 
@@ -21,6 +27,7 @@ def run(
     output: str,
     drop_resume_state: bool,
     drop_history: bool,
+    fold: bool,
     cast: DType | None,
     entries: tuple[str, ...],
     values: tuple[str, ...],
@@ -28,8 +35,11 @@ def run(
     taken: tuple[str, ...],
     renamed: tuple[str, ...],
 ) -> None:
-    if not (drop_resume_state or drop_history or cast or entries or values or removed or taken or renamed):
+    others = drop_resume_state or drop_history or cast or entries or values or removed or taken or renamed
+    if not (others or fold):
         raise click.UsageError("nothing to change; expected an option such as --cast float16 (see --help)")
+    if fold and others:
+        raise click.UsageError("--fold builds the network anew; give it alone, and then change the file that it writes")
     metadata: dict[str, Any] = dict(parse_pairs("--set-metadata KEY=VALUE", entries, "author=Ada"))
     for key, text in parse_pairs("--set-metadata-json KEY=JSON", values, "year=1843").items():
         if key in metadata:
@@ -42,7 +52,12 @@ def run(
         check_output(path)
     if not is_own(path):
         raise click.UsageError(f"{output}: edit writes model files (.modnet); modnet convert writes other formats")
-    before = Path(model).stat().st_size
+    with opened(model) as file:
+        before = file.size
+    if fold:
+        write_folded(model, path)
+        echo(f"{output}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
+        return
     edit(
         model,
         output,
@@ -55,6 +70,22 @@ def run(
         take=take,
     )
     echo(f"{output}  {readable_bytes(Path(output).stat().st_size)}, was {readable_bytes(before)}")
+
+
+def write_folded(model: str, output: Path) -> None:
+    """Writes the folded network, and says what was folded and what was left."""
+    if Header.of_file(model, read_header(model).header).training is not None:
+        what = "this is a checkpoint, and its run could not be resumed after this change"
+        raise ModelFileError(model, f"{what}; drop its resume state first: --drop-resume-state")
+    network = load(model, fold=True)
+    found = network.card.results[RESULT]
+    save(network, output)
+    for name, where in found["folded"].items():
+        echo(f"folded  {name}: {where}")
+    for name, reason in found["left"].items():
+        echo(f"left    {name}: {reason}")
+    if not found["folded"]:
+        echo("nothing in it can be folded")
 
 
 def _value(key: str, text: str) -> Any:

@@ -65,7 +65,7 @@ FILES = (
         It says what the model predicts from which columns, with their ranges and categories, how it was trained, its
         figures, where it comes from, what lies outside of what it knows, and how to load it. `license`, `datasets`
         (separated by commas), `description` and `author` are taken from the metadata. No plugin is imported, no network
-        is built.
+        is built. An earlier card is replaced; any other file is not.
 
         \b
         Examples:
@@ -105,13 +105,14 @@ FILES = (
         """
         Write a changed copy of a model file, or change it in place.
 
-        No plugin is imported, no network is built. Everything else stays unchanged. OUT is replaced as a whole or
-        not at all; a damaged MODEL is refused, unless the damage is in a part that is removed.
+        No plugin is imported, no network is built, but with --fold. Everything else stays unchanged. OUT is replaced as
+        a whole or not at all; a damaged MODEL is refused, unless the damage is in a part that is removed.
 
         \b
         Examples:
           modnet edit step-4800.modnet -o digits.modnet --drop-resume-state
           modnet edit digits.modnet -o small.modnet --cast float16 --drop-history
+          modnet edit digits.modnet -o fast.modnet --fold
           modnet edit digits.modnet -o digits.modnet --set-metadata author=Ada
           modnet edit digits.modnet -o merged.modnet --take linear_1=letters.modnet
         """,
@@ -131,6 +132,12 @@ FILES = (
             "becomes a model.",
         ),
         option("--drop-history", is_flag=True, help="Remove the figures of each epoch."),
+        option(
+            "--fold",
+            is_flag=True,
+            help="Put layers that only scale and shift (batch_norm) into the weights beside them, and leave out "
+            "dropout: the same predictions, to rounding, in fewer steps. Keep MODEL to train it further.",
+        ),
         option(
             "--cast",
             type=click.Choice(["float16", "float32", "float64"]),

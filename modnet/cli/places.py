@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from modnet.errors import ModelFileError, ModnetError, NotAModelFile
+from modnet.model.atomic import require_name
 from modnet.model.formats import check_format, formats, is_own
 from modnet.model.reader import read_header
 from modnet.plugins.registry import default_registry
@@ -17,8 +19,8 @@ def check_place(path: Path) -> None:
     """Checks, before any work is done, that a file can be written there.
 
     Raises:
-        ModnetError: it is a folder, there is no such folder around it, that may not be written to, or the name is too
-            long.
+        ModnetError: it is a folder, there is no such folder around it, that may not be written to, the name is too
+            long, or it names an open file.
     """
     try:
         path.lstat()
@@ -27,6 +29,7 @@ def check_place(path: Path) -> None:
             raise ModnetError(f"{path}: this name is too long; choose another with -o") from None
     if path.is_dir():
         raise ModnetError(f"{path}: this is a folder; name a file in it with -o")
+    _check_name(path)
     folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if not folder.is_dir():
         raise ModnetError(f"{path}: there is no folder {folder}; make it, or choose another file with -o")
@@ -39,6 +42,18 @@ def check_place(path: Path) -> None:
         raise ModnetError(
             f"{path}: the folder {folder} cannot be written to ({reason}); choose another file with -o"
         ) from None
+
+
+def _check_name(path: Path) -> None:
+    """Checks that a path is a name of a file, and neither one of an open file nor a URL."""
+    scheme = path.parts[0] if len(path.parts) > 1 else ""
+    if re.fullmatch(r"[A-Za-z][\w+.-]+:", scheme) and not Path(scheme).exists():
+        what = "this is a URL, and commands write files of this machine"
+        raise ModnetError(f"{scheme}//...: {what}: write one and copy it, or use modnet.save(network, URL)")
+    try:
+        require_name(path)
+    except NotAModelFile:
+        raise ModnetError(f"{path}: this is an open file and no name; name a file with -o") from None
 
 
 def check_output(path: Path) -> None:

@@ -11,14 +11,15 @@ from modnet.cli.plugin_file import load_plugin_files
 from modnet.engine.summary import Summary
 from modnet.model.container import MAGIC
 from modnet.model.load import load
+from modnet.model.url import is_url
 
 
 def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    if _is_model(Path(file)):
+    if is_url(file) or _is_model(Path(file)):
         if settings:
             raise click.UsageError("--set changes a spec; this is a model file")
         load_plugin_files(plugins)
-        network = load(file, mmap=True)
+        network = load(file, mmap=not is_url(file))
     else:
         from modnet.cli.job import Job  # imports everything for data and training: a fifth of the time for a model file
 

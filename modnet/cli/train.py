@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 
 from modnet.cli.failures import FAILED, HUNG_UP, INTERRUPTED, TERMINATED, warn
 from modnet.cli.job import Job
+from modnet.cli.launched import place, quiet_but_first, sharing
 from modnet.cli.output import echo
 from modnet.cli.places import check_output
 from modnet.cli.rescue import Interrupts, save_somewhere, saving, untouched
@@ -24,6 +25,7 @@ from modnet.datasets.load import LoadedData
 from modnet.engine.history import History
 from modnet.engine.network import Network
 from modnet.errors import Diverged, SpecError
+from modnet.kinds.callback import Callback
 from modnet.kinds.figures import TEST, VALIDATION
 from modnet.training import run as endings
 from modnet.training.callbacks import EpochLog
@@ -70,21 +72,58 @@ def run(
     profiled: bool,
     as_json: bool,
 ) -> int:
-    metadata = parse_pairs("--set-metadata KEY=VALUE", entries, "commit=1f3a9c2")
-    job = Job.open(spec, plugins, settings)
-    path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
+    where = place()
+    with quiet_but_first(where):
+        metadata = parse_pairs("--set-metadata KEY=VALUE", entries, "commit=1f3a9c2")
+        job = Job.open(spec, plugins, settings)
+        path = Path(output) if output else Path(f"{Path(spec).stem}.modnet")
+        sharing_it = sharing(job, where)
+        loaded = _checked(job, path, metadata)
+        if where.leads:
+            again = shlex.join(_command(spec, output, plugins, settings, entries))
+            return _lead(job, loaded, path, sharing_it, resume, profiled, as_json, plugins, again)
+        _follow(job, loaded, path, sharing_it, resume)
+    return 0  # of a follower, always: another status would end the first process, which may be writing the model
+
+
+def _checked(job: Job, path: Path, metadata: Mapping[str, str]) -> LoadedData:
+    """The data; everything that can be is found out before the run.
+
+    Args:
+        metadata: for the model's card.
+
+    Raises:
+        ModnetError, OSError: there is something that keeps the run from its end.
+    """
     check_output(path)
     objective = job.objective()
     loaded = job.load_data()
     network = job.network
     network.card = network.card.replace(metadata={**network.card.metadata, **metadata})
     job.require_savable(objective)
-    screen = Screen(path)
-    if not as_json:
-        screen.tell(introduction(job, loaded.notes))
     job.check_figures(objective, validation=loaded.validation is not None)
     _check_logs(job, path)
-    outcome = _train(job, loaded, path, resume, quiet=as_json)
+    return loaded
+
+
+def _lead(
+    job: Job,
+    loaded: LoadedData,
+    path: Path,
+    sharing_it: Sequence[Callback],
+    resume: bool,
+    profiled: bool,
+    as_json: bool,
+    plugins: tuple[str, ...],
+    again: str,
+) -> int:
+    """The run, its model file and its output; `again` is the command that goes on with it after a stop."""
+    network, screen = job.network, Screen(path)
+    if not as_json:
+        screen.tell(introduction(job, loaded.notes))
+    callbacks, folder, own_folder = _callbacks(job, path, as_json)
+    _tell_of_checkpoints(folder, resume)
+    outcome = _train(job, loaded, path, [*callbacks, *sharing_it], folder if resume else None, own_folder)
     if outcome.status and not outcome.run.step:
         echo(f"stopped before the first step; {untouched(path)}", err=True)
         return outcome.status
@@ -93,13 +132,25 @@ def run(
     if as_json:
         screen.tell_json(_plain(network, path, outcome.history, profile))
     else:
-        again = shlex.join(_command(spec, output, plugins, settings, entries)) if outcome.status in STOPPED else ""
+        again = again if outcome.status in STOPPED else ""
         screen.tell(conclusion(job, loaded, path, plugins, again, whole=outcome.failure is None))
         if profile is not None:
             screen.tell(f"\n{profile}")
     if outcome.failure is not None:
         raise _telling(outcome.failure, f"they are in {path}")
     return outcome.status
+
+
+def _follow(job: Job, loaded: LoadedData, path: Path, sharing_it: Sequence[Callback], resume: bool) -> None:
+    """The run in a process that shares it with the first one, which writes and prints.
+
+    Raises:
+        Exception: what has ended the run.
+    """
+    callbacks, folder, own_folder = _callbacks(job, path, quiet=True)
+    outcome = _train(job, loaded, path, [*callbacks, *sharing_it], folder if resume else None, own_folder)
+    if outcome.failure is not None:
+        raise outcome.failure
 
 
 def _write(network: Network, loaded: LoadedData, path: Path, outcome: _Outcome) -> Path:
@@ -129,6 +180,7 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
     return {
         "model": str(path),
         "bytes": path.stat().st_size,
+        "id": network.id,
         "parameters": network.layout.parameter_count,
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
@@ -140,9 +192,15 @@ def _plain(network: Network, path: Path, history: History, profile: Profile | No
     }
 
 
-def _train(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: bool) -> _Outcome:
-    callbacks, folder, own_folder = _callbacks(job, path, quiet)
-    _tell_of_checkpoints(folder, resume)
+def _train(
+    job: Job,
+    loaded: LoadedData,
+    path: Path,
+    callbacks: Sequence[Any],
+    checkpoints: Path | None,
+    own_folder: Path | None,
+) -> _Outcome:
+    """The run; it goes on from the newest of these checkpoints."""
     runs: list[Run] = []
     received = _handle_termination(runs)
     failure: Exception | None = None
@@ -154,7 +212,7 @@ def _train(job: Job, loaded: LoadedData, path: Path, resume: bool, *, quiet: boo
                 loaded.train,
                 given={"callbacks": callbacks},
                 validation=loaded.validation,
-                resume=folder if resume else None,
+                resume=checkpoints,
             )
         except SpecError as error:
             raise job.located(error) from None
@@ -231,9 +289,9 @@ def _telling(error: Exception, line: str) -> Exception:
 
 def _check_logs(job: Job, path: Path) -> None:
     """Checks that no log has the path of the model."""
-    for place, used in enumerate(job.training().callbacks):
+    for number, used in enumerate(job.training().callbacks):
         if isinstance(used.callback, EpochLog) and Path(used.callback.path).expanduser().resolve() == path.resolve():
-            where = ("training", "callbacks", place, "path")
+            where = ("training", "callbacks", number, "path")
             raise job.problem(where, f"{path} is where the model is written to", "give the log another file")
 
 

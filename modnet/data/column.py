@@ -379,7 +379,7 @@ def _of_others(values: Sequence[Any], missing: Array | None, kinds: Collection[T
     if kinds == {"boolean"}:
         return Column(np.array([bool(value) for value in values]), missing)
     if kinds == {"date"}:
-        moments = [np.datetime64("NaT") if value is None else _moment(value) for value in values]
+        moments = [np.datetime64("NaT", "us") if value is None else _moment(value) for value in values]
         return Column(np.array(moments, "datetime64[us]"), missing)
     return Column.of_texts(None if value is None else text_of(value) for value in values)
 

@@ -219,7 +219,7 @@ class ColumnSchema(Configuration):
         if report.outside is None or self.lowest is None or not len(values):
             return
         low, high = self._limits()
-        rounding: Any = np.timedelta64(0) if self.kind == "date" else FLOAT32 * max(abs(low), abs(high))
+        rounding: Any = np.timedelta64(0, "us") if self.kind == "date" else FLOAT32 * max(abs(low), abs(high))
         if values.min() >= low - rounding and values.max() <= high + rounding:
             return
         outside: Array = (values < low - rounding) | (values > high + rounding)

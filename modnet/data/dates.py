@@ -160,7 +160,7 @@ class DateFormat(Configuration):
         A time without a zone is taken as it is. A day that does not exist (2023-02-30) is not a date.
         """
         tidy = in_ascii(texts)
-        times = np.full(len(texts), np.datetime64("NaT"), "M8[us]")
+        times = np.full(len(texts), np.datetime64("NaT", "us"), "M8[us]")
         for match, rows in self._matches(tidy):
             times[rows] = _times(match, [tidy[row] for row in rows])
         return times
@@ -412,7 +412,7 @@ def _times(match: re.Match[str], texts: list[str]) -> Array:
     if "z" in parts:
         offset, is_offset = _offset(parts)
         times, exists = times - offset.astype("m8[us]"), exists & is_offset
-    times[~exists] = np.datetime64("NaT")
+    times[~exists] = np.datetime64("NaT", "us")
     return times
 
 
@@ -552,5 +552,5 @@ def _is_day_first(written: DateFormat) -> bool | None:
 def _is_steady(times: Array) -> bool:
     """Whether times go up, or down, all the way, and not by chance."""
     steps = np.diff(times)
-    zero = np.timedelta64(0)
+    zero = np.timedelta64(0, "us")
     return len(times) > 3 and bool((steps != zero).any()) and bool((steps >= zero).all() or (steps <= zero).all())

@@ -10,6 +10,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.errors import BrokenPlugin
+from modnet.kinds.sharing import Processes, Share
 from modnet.words import show
 
 
@@ -19,7 +20,8 @@ class Batch:
 
     There may also be a weight for each step of sequences, (batch, time). `rows` are the positions of the samples in all
     the data, None if they have none. `folds`, (batch,), is for each sample the member of an ensemble that does not
-    learn from it; None if all do. The arrays may be reused for the next batch.
+    learn from it; None if all do. The arrays may be reused for the next batch. `share` says which part these are of a
+    batch that several processes share; None for a whole batch.
     """
 
     inputs: list[Array]
@@ -27,20 +29,43 @@ class Batch:
     weights: Array | None = None
     rows: slice | Array | None = None
     folds: Array | None = None
+    share: Share | None = None
 
     def __len__(self) -> int:
         return len(self.inputs[0])
 
     def counts(self) -> bool:
         """Whether any sample has a weight above 0."""
+        if self.share is not None:
+            return self.share.total > 0 and (self.weights is None or self.share.any(bool(self.weights.any())))
         return len(self.inputs[0]) > 0 and (self.weights is None or bool(self.weights.any()))
+
+    def part(self, processes: Processes) -> Batch:
+        """The rows of this process, of a batch that it shares with others."""
+        share = Share(processes, len(self))
+        own, rows = share.own, self.rows
+        if isinstance(rows, slice):
+            rows = slice(rows.start + own.start, rows.start + own.stop)
+        elif rows is not None:
+            rows = rows[own]
+        targets = {name: target[own] for name, target in self.targets.items()}
+        weights, folds = (None if array is None else array[own] for array in (self.weights, self.folds))
+        return Batch([array[own] for array in self.inputs], targets, weights, rows, folds, share)
+
+    def whole_targets(self) -> Batch:
+        """Of a shared batch: the targets, weights and folds of all its rows, without the inputs."""
+        if self.share is None:
+            return self
+        joined = self.share.joined
+        weights, folds = (None if array is None else joined(array) for array in (self.weights, self.folds))
+        return Batch([], {name: joined(target) for name, target in self.targets.items()}, weights, None, folds)
 
     def copy(self) -> Batch:
         """A batch with copies of the arrays, which the next batch does not overwrite."""
         targets = {name: target.copy() for name, target in self.targets.items()}
         weights = None if self.weights is None else self.weights.copy()
         folds = None if self.folds is None else self.folds.copy()
-        return Batch([array.copy() for array in self.inputs], targets, weights, self.rows, folds)
+        return Batch([array.copy() for array in self.inputs], targets, weights, self.rows, folds, self.share)
 
     def changed(self, found: Any, who: str) -> Batch:
         """The batch with other inputs and targets.
@@ -105,11 +130,14 @@ class Batches(Protocol):
     rewinds: bool
     name: str
 
-    def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
+    def epoch(
+        self, rng: np.random.Generator | None = None, skip: int = 0, processes: Processes | None = None
+    ) -> Iterator[Batch]:
         """The batches of one epoch; in an order drawn from `rng`, if it is given and the source can shuffle.
 
         Args:
             skip: how many of the first batches to skip. A source that cannot rewind is past them already.
+            processes: who shares the batches, each of which then has the rows of this process alone.
         """
         ...
 

@@ -25,6 +25,7 @@ from modnet.datasets.stream import BatchStream
 from modnet.datasets.targets import check_weights, named_targets, sample_weights
 from modnet.engine.network import Network
 from modnet.errors import DataError, ShapeError
+from modnet.kinds.sharing import Processes, Share
 from modnet.words import show
 
 FINGERPRINT_ROWS = 1024
@@ -249,11 +250,17 @@ class DatasetBatches:
         self._gatherer = Gatherer(min(batch_size, self.samples))
         dataset.check()
 
-    def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
-        return self._batches(rng, skip, self.steps)
+    def epoch(
+        self, rng: np.random.Generator | None = None, skip: int = 0, processes: Processes | None = None
+    ) -> Iterator[Batch]:
+        return self._batches(rng, skip, self.steps, processes)
 
     def _batches(
-        self, rng: np.random.Generator | None = None, skip: int = 0, most: int | None = None
+        self,
+        rng: np.random.Generator | None = None,
+        skip: int = 0,
+        most: int | None = None,
+        processes: Processes | None = None,
     ) -> Iterator[Batch]:
         """The batches, all or the first ones; the whole order is drawn, so that `rng` ends at the same place always."""
         take, targets = self._gatherer.take, self.dataset.targets
@@ -261,12 +268,16 @@ class DatasetBatches:
         for number, chosen in enumerate(self._chosen(rng, skip * self.batch_size), skip):
             if most is not None and number >= most:
                 continue
+            share = None
+            if processes is not None:
+                share, chosen = _own(processes, chosen)
             yield Batch(
                 [take(array, chosen) for array in self._inputs],
                 {name: take(target, chosen) for name, target in targets.items()},
                 None if weights is None else take(weights, chosen),
                 chosen,
                 None if folds is None else take(folds, chosen),
+                share,
             )
 
     def _chosen(self, rng: np.random.Generator | None, start: int) -> Iterator[slice | Array]:
@@ -296,6 +307,15 @@ class DatasetBatches:
         arrays.update({} if dataset.rows is None else {"choice of rows": dataset.rows})
         arrays.update({} if dataset.folds is None else {"folds": dataset.folds})
         return {name: _fingerprint(array, most_rows) for name, array in arrays.items()}
+
+
+def _own(processes: Processes, chosen: slice | Array) -> tuple[Share, slice | Array]:
+    """The share of this process in the rows of a batch, and its own rows: the others are not read."""
+    if not isinstance(chosen, slice):
+        share = Share(processes, len(chosen))
+        return share, chosen[share.own]
+    share = Share(processes, chosen.stop - chosen.start)
+    return share, slice(chosen.start + share.own.start, chosen.start + share.own.stop)
 
 
 def _table_given(network: Network, x: Any, y: Any, outputs: Sequence[str]) -> Table | None:

@@ -13,6 +13,7 @@ from modnet.datasets.batches import Batch
 from modnet.datasets.targets import check_weights, named_targets, sample_weights
 from modnet.engine.network import Network
 from modnet.errors import DataError
+from modnet.kinds.sharing import Processes
 from modnet.words import show
 
 
@@ -59,8 +60,11 @@ class BatchStream:
         """Raises DataError: the rows of a stream are not known beforehand."""
         raise DataError("a fraction for validation needs arrays; for a stream of batches, give validation = (x, y)")
 
-    def epoch(self, rng: np.random.Generator | None = None, skip: int = 0) -> Iterator[Batch]:
-        return map(self._batch, self._items(skip))
+    def epoch(
+        self, rng: np.random.Generator | None = None, skip: int = 0, processes: Processes | None = None
+    ) -> Iterator[Batch]:
+        batches = map(self._batch, self._items(skip))
+        return batches if processes is None else (batch.part(processes) for batch in batches)
 
     def from_beginning(self) -> Iterator[Batch]:
         """All batches of a source with a length, otherwise those of one epoch; the run's place does not change."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -285,13 +285,19 @@ class Network(BuiltGraph):
             arrays.adopt(*arrays.flats)
         self._other_pass, self._passes = make_pass, Passes()
 
-    def stream(self) -> Stream:
+    def stream(self, state: Mapping[str, Array] | Sequence[Mapping[str, Array]] | None = None) -> Stream:
         """Prediction of sequences piece by piece, where each piece continues the one before it.
+
+        Args:
+            state: where to go on: what `Stream.state` gave, or a list of such states, whose sequences then go on in
+                one batch, in this order. Layers that count steps (attention, positions) take sequences of as many
+                steps only; recurrent layers take any.
 
         Raises:
             ShapeError: a layer needs the whole sequence at once, or the length of the sequences is fixed.
+            DataError: the state is damaged or belongs to another network; the states differ in their number of steps.
         """
-        return Stream(self)
+        return Stream(self, () if state is None else state)
 
     def prepare(self, batches: Callable[[], Iterable[tuple[Any, ...]]]) -> None:
         """Calls `prepare` of the layers that learn from data before training (standardize).

@@ -20,6 +20,7 @@ from modnet.errors import DataError, ShapeError, TrainingError
 from modnet.kinds.activation import Activation
 from modnet.kinds.context import Context, Shared
 from modnet.kinds.schedule import Progress
+from modnet.kinds.sharing import Share
 from modnet.plugins.faults import broken, raise_fault
 from modnet.words import show
 
@@ -128,6 +129,10 @@ class Pass:
         """Lets layers know where a run stands: `ask` is called when one of them reads `context.progress`."""
         self._common.ask_progress = ask
 
+    def take_share(self, share: Share | None) -> None:
+        """Tells the layers of which part of a shared batch the next rows are; None for a whole batch."""
+        self._common.share = share
+
     def _spreading(self, node: GraphNode, forward: Callable[..., Any]) -> Callable[..., Any]:
         """`forward` of a layer with several outputs: returns the first, and puts the others into their slots."""
         values, (_, *others) = self._values, node.slots
@@ -224,7 +229,11 @@ class Pass:
         layer, maker = node.layer, self._node(source).layer
         if not maker.scratch_output or maker.outputs:  # one output may be a view of another
             return False
-        return isinstance(layer, Activation) and self._readers[source] == 1 and not (goes_back and layer.needs_input)
+        if self._readers[source] != 1:
+            return False
+        if isinstance(layer, Activation):
+            return not (goes_back and layer.needs_input)
+        return layer.overwrites and not goes_back and len(node.inputs) == 1
 
     def cost(self, inputs: Sequence[Array]) -> Cost:
         """The cost of sending these through the network; computed once for each shape of samples.

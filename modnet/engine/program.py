@@ -83,6 +83,10 @@ class Programs:
         self._inputs: Sequence[Array] = ()
         self.at: int | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A stream can be copied and pickled; its calls, which are on arrays of this process, are noted anew.
+        return self.__dict__ | {"_known": {}, "_filled": None}
+
     def forget(self) -> None:
         """The values of the slots have been changed by others."""
         self._filled = None
@@ -178,12 +182,12 @@ class Programs:
         """Runs a node; its calls, or None if it does not repeat them."""
         slot, forward, _, context, sources = call
         context.begin()
-        self._shared.noted = []
+        context.note()
         try:
             self._values[slot] = forward(context, *[self._values[source] for source in sources])
-            return self._shared.noted
         finally:
-            self._shared.noted = None
+            noted = context.noted()
+        return noted
 
     def _run(self, call: Call) -> None:
         """Runs a node as a pass does that notes nothing."""

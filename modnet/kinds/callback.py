@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from modnet.kinds.component import Component
+from modnet.kinds.sharing import Processes
 
 
 class Callback(Component):
@@ -19,7 +20,8 @@ class Callback(Component):
 
     Class variables:
         of_one_run: it writes files or to the screen, which is for a single run: where several are made of one spec, as
-            in a cross-validation or a search, it takes no part.
+            in a cross-validation or a search, it takes no part; and where several processes share a run, it hears
+            the events in the first of them alone.
     """
 
     kind = "callback"
@@ -37,6 +39,15 @@ class Callback(Component):
         ValueError if it cannot go on from it; nothing in the network has changed at that point.
         """
         return self
+
+    def processes(self) -> Processes | None:
+        """The processes that share the runs in which this callback takes part; by default None, for no others.
+
+        Each of them makes the same calls with the same data. Of every batch each trains with some of the rows; the
+        gradients, the figures and what layers compute of a whole batch are added up, so that a run gives what one
+        process would have given. Asked for once, before `join`.
+        """
+        return None
 
     def modnet_training_started(self, run: Any) -> None:
         """Called once, before the first step."""

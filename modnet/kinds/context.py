@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import call
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import DTypeLike
 
 from modnet.arrays import Array, aligned_empty
 from modnet.kinds.schedule import Progress
+from modnet.kinds.sharing import Share
 
 
 class Shared:
@@ -22,16 +24,16 @@ class Shared:
         penalty: the sum of what layers have added to the loss in this pass.
         ask_progress: says where the run stands, None outside training. A function, since most steps have no layer that
             asks.
-        noted: where `Context.do` notes its calls; None if nobody wants to repeat them.
+        share: the part of the batch that passes here, where several processes share it; None for a whole batch.
     """
 
-    __slots__ = ("ask_progress", "held", "noted", "penalty")
+    __slots__ = ("ask_progress", "held", "penalty", "share")
 
     def __init__(self) -> None:
         self.held = 0
         self.penalty = 0.0
         self.ask_progress: Callable[[], Progress] | None = None
-        self.noted: list[Callable[[], Any]] | None = None
+        self.share: Share | None = None
 
 
 class Context:
@@ -56,6 +58,9 @@ class Context:
             dtype than the network and reaches the layer unchanged; otherwise None. () for other layers.
         memory: what the layer keeps from one piece of a sequence to the next, for `Network.stream`; None elsewhere.
         progress: where the run stands, for a layer that follows a schedule; None without a run.
+        do: `do(function, *arguments, **options)` calls a function on arrays and gives what it gives; for a layer that
+            `repeats` the call is noted, so that the engine can make it again. Arguments are arrays and what does not
+            depend on the batch; results go into arrays, as by `out=`.
 
     For a layer with several outputs, one `output_mask` applies to each output that is a sequence of that length; a
     tuple has one mask, or None, for each output.
@@ -64,10 +69,12 @@ class Context:
     __slots__ = (
         "_children",
         "_cursor",
+        "_noted",
         "_rng",
         "_shared",
         "_storage",
         "_views",
+        "do",
         "dtype",
         "grads",
         "masks",
@@ -108,6 +115,8 @@ class Context:
         self.output_mask: Any = None
         self.raw: tuple[Array | None, ...] = ()
         self.memory: dict[str, Any] | None = None
+        self.do: Callable[..., Any] = call
+        self._noted: list[Callable[[], Any]] | None = None
         self._cursor = 0
         self._views: list[Array] = []
         self._storage: list[Array] = [] if storage is None else storage
@@ -151,6 +160,24 @@ class Context:
         """
         self._shared.penalty += float(value)
 
+    @property
+    def share(self) -> Share | None:
+        """Which part of a batch the rows of this pass are, where several processes share it; None for a whole batch."""
+        return self._shared.share
+
+    @share.setter
+    def share(self, share: Share | None) -> None:
+        self._shared.share = share
+
+    def sum_of_batch(self, array: Array) -> Array:
+        """The sum of an array over all parts of the batch, where several processes share it; else the array itself.
+
+        For a layer that computes something of all rows of a batch, such as their mean: every process calls this with
+        the sum over its own rows, which is overwritten, and continues with that of all.
+        """
+        share = self._shared.share
+        return array if share is None else share.add_up(array)
+
     def child(self, name: str) -> Child:
         """The context of a layer inside this layer; always the same one for the same name.
 
@@ -182,19 +209,24 @@ class Context:
         """Keeps values for `backward`, where they are `context.saved`."""
         self.saved = values
 
-    def do(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """`function(*arguments, **options)`, noted for a layer that `repeats`: the engine may call it again.
-
-        Arguments are arrays and what does not depend on the batch; results go into arrays, as by `out=`.
-        """
-        noted = self._shared.noted
-        if noted is not None:
-            noted.append(partial(function, *arguments, **options))
-        return function(*arguments, **options)
-
     def cannot_repeat(self) -> None:
         """Says that a layer that `repeats` does not do so for these inputs: the next pass asks it again."""
-        self._shared.noted = None
+        self._noted = None
+
+    def note(self) -> None:
+        """From now on `do` notes its calls."""
+        self._noted = []
+        self.do = self._do_and_note
+
+    def noted(self) -> list[Callable[[], Any]] | None:
+        """The calls since `note`, without arguments; None if they cannot be repeated. Ends the noting."""
+        self.do = call
+        return self._noted
+
+    def _do_and_note(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        if self._noted is not None:
+            self._noted.append(partial(function, *arguments, **options))
+        return function(*arguments, **options)
 
     def buffer(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """An uninitialised array, which the same call in the next pass returns again.
@@ -256,6 +288,13 @@ class Child(Context):
         self.raw = ()
         self._shared = parent._shared
         self._children = {}
+
+    @property
+    def do(self) -> Callable[..., Any]:  # type: ignore[override]
+        return self._parent.do
+
+    def cannot_repeat(self) -> None:
+        self._parent.cannot_repeat()
 
     def begin(self) -> None:
         """Nothing: the buffers are those of the parent, whose pass has begun."""

@@ -114,7 +114,8 @@ class State(Record):
 class Layer(Component):
     """A function from one or several arrays to one or several arrays.
 
-    The class variables are promises to the engine, which it uses to save work; the defaults promise nothing.
+    The class variables are promises to the engine, which it uses to save work; the defaults promise nothing, except
+    for `divisible`.
 
     Attributes:
         inputs: the fewest and the most inputs that `forward` takes; None for no limit.
@@ -131,6 +132,8 @@ class Layer(Component):
         streams: the layer can be given a sequence (batch, time, ...) in pieces, with `context.memory` kept between
             them, and the pieces of its output make up the output of the whole sequence; the output at a step depends on
             no later step.
+        overwrites: in prediction, `forward` writes its output into its input where `context.may_overwrite_input` is
+            True: then nobody else reads that. Activations do so without saying it.
         repeats: for inputs of the same shapes `forward` makes the same calls, and all that writes into arrays goes
             through `context.do`, but where a mask, training or `backward` is concerned. Prediction then makes these
             calls again without asking the layer. A class that inherits it and has its own `forward` says it anew.
@@ -145,6 +148,9 @@ class Layer(Component):
         takes_members: `forward` and `backward` also take the inputs and the arrays of all members of an ensemble,
             (batch, members, ...) and (members, ...), where arrays have all axes of a sample.
         draws: the layer draws random numbers in training (dropout), so that the members of an ensemble need some each.
+        divisible: several processes may share a batch in training, each with some of its rows. True unless a layer says
+            otherwise: the output for a row may then depend on other rows only through `context.sum_of_batch`, and
+            random numbers are drawn for rows, as arrays whose first axis is the batch.
         only_in_prediction: the layer corrects what the network gives, after training (the mean of the members of an
             ensemble, calibration, bounds), and its output stays in the range of its input, or in the range of convex
             sums of it. At the network's end, the training's loss is therefore measured on its input; validation,
@@ -167,6 +173,7 @@ class Layer(Component):
     scratch_output: ClassVar[bool] = False
     makes_mask: ClassVar[bool] = False
     streams: ClassVar[bool] = False
+    overwrites: ClassVar[bool] = False
     repeats: ClassVar[bool] = False
     allocates: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float] | None] = None
@@ -175,6 +182,7 @@ class Layer(Component):
     featurewise: ClassVar[bool] = False
     takes_members: ClassVar[bool] = False
     draws: ClassVar[bool] = False
+    divisible: ClassVar[bool] = True
     only_in_prediction: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
     true_gradient: ClassVar[bool] = True
@@ -266,6 +274,35 @@ class Layer(Component):
 
         Returns:
             None for a layer that has nothing better than to run once for each member.
+        """
+        return None
+
+    def scale_and_shift(self, context: Context) -> tuple[Any, Any] | None:
+        """In prediction, (scale, shift) with y = x * scale + shift for each feature of the last axis.
+
+        Arrays (features,) or numbers, computed in float64 from `context.params` and `context.state`; (1.0, 0.0) for a
+        layer that does nothing in prediction. `modnet.load(path, fold=True)` leaves such a layer out. None, the
+        default, for any other.
+        """
+        return None
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        """A layer that gives y * scale + shift where this one gives y, with its parameters; None if there is none.
+
+        Args:
+            params: name -> parameter of this layer, float64.
+            scale, shift: (features,) of the output's last axis, or ().
+        """
+        return None
+
+    def with_scaled_input(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        """A layer that gives for x what this one gives for x * scale + shift, with its parameters; None if none does.
+
+        Args: as of `with_scaled_output`, for the last axis of the input.
         """
         return None
 

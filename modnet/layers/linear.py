@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 def as_rows(array: Array) -> Array:
     """The array with all axes before the last joined: one large product instead of a small one for each sample."""
     return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+
+
+def with_bias(layer: Any, weight: Array, bias: Array) -> tuple[Layer, dict[str, Array]]:
+    """The layer with these parameters, with the outputs last; it has a bias if it had one, or if this one is not 0."""
+    if not layer.bias and not np.any(bias):
+        return layer, {"weight": weight}
+    return layer.replace(bias=True), {"weight": weight, "bias": np.broadcast_to(bias, weight.shape[-1:])}
 
 
 class Linear(Layer, type="linear"):
@@ -86,6 +93,20 @@ class Linear(Layer, type="linear"):
         result = context.buffer(x.shape)
         rows.dot(context.params["weight"].T, as_rows(result))
         return result
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        return with_bias(self, params["weight"] * scale, params.get("bias", 0.0) * scale + shift)
+
+    def with_scaled_input(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        if type(self).forward is not Linear.forward:  # a subclass may multiply its weight by something
+            return None
+        weight = params["weight"]
+        scale, shift = (np.broadcast_to(part, len(weight)) for part in (scale, shift))
+        return with_bias(self, weight * scale[:, None], params.get("bias", 0.0) + shift @ weight)
 
     def multiply_adds(self, *input_shapes: Shape) -> int:
         *times, in_features = (size or 1 for size in input_shapes[0])

@@ -181,6 +181,10 @@ class Members(Layer, type="members"):
     def true_gradient(self) -> bool:  # type: ignore[override]
         return self.layer.true_gradient
 
+    @property
+    def divisible(self) -> bool:  # type: ignore[override]
+        return self.layer.divisible
+
     def output_shape(self, *input_shapes: Shape) -> Any:
         found = self.layer.output_shapes(*self._of_one(input_shapes))
         shapes = tuple((self.members, *shape) for shape in found)

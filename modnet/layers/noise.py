@@ -45,6 +45,9 @@ class Dropout(Layer, type="dropout"):
     def for_members(self, members: int, shared: bool) -> Layer | None:
         return None if shared else self
 
+    def scale_and_shift(self, context: Context) -> tuple[float, float]:
+        return 1.0, 0.0
+
     def forward(self, context: Context, x: Array) -> Array:
         rate = self._rate(context) if context.training else 0.0
         if rate == 0.0:
@@ -82,6 +85,9 @@ class GaussianNoise(Layer, type="gaussian_noise"):
 
     def for_members(self, members: int, shared: bool) -> Layer | None:
         return None if shared else self
+
+    def scale_and_shift(self, context: Context) -> tuple[float, float]:
+        return 1.0, 0.0
 
     def forward(self, context: Context, x: Array) -> Array:
         if not context.training:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modnet.arrays import Array, Shape
+from modnet.arrays import Array, Shape, constant
 from modnet.configuration.fields import field
 from modnet.errors import ShapeError
 from modnet.initializers import Ones, Zeros
@@ -78,7 +78,8 @@ class BatchNorm(Layer, type="batch_norm"):
     running = (1 - momentum) * running + momentum * batch, where the batch variance is divided by n - 1. This is torch's
     convention; a momentum of 0.1 here is 0.9 in Keras. In prediction the running ones are used. They are also used, and
     not updated, in training for a batch with a single value per feature, which has no variance. Steps that a mask
-    leaves out are normalized like the others, but do not count in mean and variance.
+    leaves out are normalized like the others, but do not count in mean and variance. Of a batch that several processes
+    share, mean and variance are those of all its rows.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; running means instead of a final pass over the
     data are common practice.
@@ -88,6 +89,7 @@ class BatchNorm(Layer, type="batch_norm"):
     """
 
     streams = True
+    overwrites = True
     repeats = True
     scratch_output = True
     featurewise = True
@@ -113,36 +115,42 @@ class BatchNorm(Layer, type="batch_norm"):
         rows = x.reshape(-1, x.shape[-1])
         normalized = context.buffer(rows.shape)
         left = rows_of_steps(context.masks[0], x) if context.training else None
-        count = len(rows) if left is None else int(np.count_nonzero(left))
-        of_batch = context.training and count > 1
-        if of_batch:
-            seen = rows
-            if left is not None:
-                seen = np.compress(left, rows, axis=0, out=context.buffer((count, rows.shape[1])))
-            mean = np.mean(seen, axis=0)
-            np.subtract(rows, mean, out=normalized)
-            centred = normalized if left is None else np.subtract(seen, mean, out=seen)
-            # Not mean(x**2) - mean**2, which cancels for features far from 0.
-            variance = np.einsum("ij,ij->j", centred, centred) / count
-            self.follow(context, mean, variance * (count / (count - 1)))
-        else:
-            np.subtract(rows, context.state["running_mean"], out=normalized)
-            variance = context.state["running_variance"]
+        variance, count = self._centre(context, rows, left, normalized)
         inverse = 1 / np.sqrt(variance + self.epsilon)
         np.multiply(normalized, inverse, out=normalized)
-        context.save(normalized, inverse, of_batch, left)
+        context.save(normalized, inverse, count, left)
         y = np.multiply(normalized, context.params["scale"], out=context.buffer(rows.shape))
         np.add(y, context.params["shift"], out=y)
         return y.reshape(x.shape)
+
+    def _centre(self, context: Context, rows: Array, left: Array | None, out: Array) -> tuple[Array, int]:
+        """Writes the rows less the mean; gives the variance, and of how many rows both are: 0 for the running ones."""
+        own = len(rows) if left is None else int(np.count_nonzero(left))
+        count = own if context.training else 0
+        if context.training and context.share is not None:
+            count = int(context.sum_of_batch(np.array([own], np.float64))[0])
+        if count < 2:
+            np.subtract(rows, context.state["running_mean"], out=out)
+            return context.state["running_variance"], 0
+        seen = rows
+        if left is not None:
+            seen = np.compress(left, rows, axis=0, out=context.buffer((own, rows.shape[1])))
+        mean = context.sum_of_batch(np.add.reduce(seen, axis=0)) / count
+        np.subtract(rows, mean, out=out)
+        centred = out if left is None else np.subtract(seen, mean, out=seen)
+        # Not mean(x**2) - mean**2, which cancels for features far from 0.
+        variance = context.sum_of_batch(np.einsum("ij,ij->j", centred, centred)) / count
+        self.follow(context, mean, variance * (count / (count - 1)))
+        return variance, count
 
     def _predicted(self, context: Context, x: Array) -> Array:
         """`forward` where nothing is trained: four passes over lines of several rows, in one array."""
         do, mean, variance = context.do, context.state["running_mean"], context.state["running_variance"]
         inverse = context.buffer(mean.shape)
-        do(np.add, variance, self.epsilon, inverse)
+        do(np.add, variance, constant(self.epsilon, inverse.dtype), inverse)
         do(np.sqrt, inverse, inverse)
-        do(np.divide, 1, inverse, inverse)
-        y = context.buffer(x.shape)
+        do(np.divide, constant(1.0, inverse.dtype), inverse, inverse)
+        y = x if context.may_overwrite_input else context.buffer(x.shape)
         lines = along_lines(context, x, (mean, inverse, context.params["scale"], context.params["shift"]))
         shape = (y.size // lines[0].size, lines[0].size) if y.size else (0, lines[0].size)
         seen, out = x.reshape(shape), y.reshape(shape)
@@ -151,23 +159,28 @@ class BatchNorm(Layer, type="batch_norm"):
             seen = out
         return y
 
+    def scale_and_shift(self, context: Context) -> tuple[Any, Any]:
+        scale = context.params["scale"] / np.sqrt(context.state["running_variance"] + self.epsilon)
+        return scale, context.params["shift"] - context.state["running_mean"] * scale
+
     def follow(self, context: Context, mean: Array, variance: Array) -> None:
         for running, batch in ((context.state["running_mean"], mean), (context.state["running_variance"], variance)):
             np.multiply(running, 1 - self.momentum, out=running)
             np.add(running, self.momentum * batch, out=running)
 
     def backward(self, context: Context, gradient: Array) -> Array | None:
-        normalized, inverse, of_batch, left = context.saved
+        normalized, inverse, count, left = context.saved
         rows = gradient.reshape(normalized.shape)
         shift = np.add.reduce(rows, axis=0, out=context.grads["shift"])
         scale = np.einsum("ij,ij->j", rows, normalized, out=context.grads["scale"])
         if not context.needs_input_gradient:
             return None
         result = context.buffer(normalized.shape)
-        if of_batch:
+        if count:
             # The effects of x on the mean and on the variance: with n rows, the gradient of x is
             # scale / sqrt(variance + epsilon) * (g - sum(g) / n - normalized * sum(g * normalized) / n).
-            count = len(rows) if left is None else np.count_nonzero(left)
+            if context.share is not None:  # the effects of all rows, while the gradients of the parameters are of these
+                shift, scale = context.sum_of_batch(np.stack((shift, scale)))
             np.multiply(normalized, scale / count, out=result)
             np.add(result, shift / count, out=result)
             if left is not None:  # these rows had no effect on either

@@ -212,6 +212,12 @@ class Standardize(Layer, type="standardize"):
         context.do(self._write, context, x, y)
         return y
 
+    def scale_and_shift(self, context: Context) -> tuple[Any, Any] | None:
+        state = context.state
+        if _far(state) is not None or (self.clip and state["samples"]):
+            return None
+        return 1 / state["deviation"], -state["mean"] / state["deviation"]
+
     def _write(self, context: Context, x: Array, y: Array) -> None:
         state = context.state
         np.subtract(x, state["mean"], out=y)
@@ -309,6 +315,10 @@ class Unstandardize(Layer, type="unstandardize"):
         if "mean_rest" in state:
             distance -= state["mean_rest"][:width]
         return np.divide(distance, state["deviation"][:width], out=distance).reshape(target.shape)
+
+    def scale_and_shift(self, context: Context) -> tuple[Any, Any] | None:
+        state = context.state
+        return None if _far(state) is not None else (state["deviation"], state["mean"])
 
     def forward(self, context: Context, x: Array) -> Array:
         y = context.buffer(x.shape)

@@ -268,8 +268,8 @@ def naming_newer_release(path: str | PathLike[str], values: Mapping[str, Any]) -
         if not known or not is_older(modnet.__version__, str(release)):
             raise
         advice = f"written with {CORE} {release}, which may know more than {modnet.__version__}, which is installed"
-        what = f"{error.what}\n{advice}:  pip install '{CORE}>={release}'"
-        raise NewerFormat(path, what, error.where) from None
+        # First, since the faults can be many and a message is cut.
+        raise NewerFormat(path, f"{advice}:  pip install '{CORE}>={release}'\n{error.what}", error.where) from None
 
 
 def _table(value: Any) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 import msgpack
@@ -23,9 +24,9 @@ SHORTEST = 8
 class Identity:
     """The id of a file that a network has just been loaded from or saved to.
 
-    Called with the network it gives the id as text, or None if the network's arrays or its card are not those of the
-    file any more. Arrays can be changed at any time by anybody who has them, so this is found out by hashing them, but
-    for those that cannot be changed.
+    Called with the network it gives the id as text, or None if the network's arrays, nodes or card are not those of
+    the file any more. Arrays can be changed at any time by anybody who has them, so this is found out by hashing them,
+    but for those that cannot be changed.
 
     Args:
         id: 32 bytes.
@@ -35,26 +36,27 @@ class Identity:
     def __init__(self, network: Network, id: bytes, payloads: Iterable[Hashed]) -> None:
         self._text = id.hex()
         self._payloads = [payload for payload in payloads if payload.group in NETWORK_GROUPS]
-        self._card = network.card
-        self._figures = _packed(network.card)
+        self._card, self._graph = network.card, network.graph
+        self._contents = _digest_of(network.card)
 
     def __call__(self, network: Network) -> str | None:
-        same_card = network.card is self._card and self._figures == _packed(network.card)
-        return self._text if same_card and all(map(self._is_same, NETWORK_GROUPS, _arrays(network))) else None
+        same = network.card is self._card and network.graph is self._graph
+        same = same and self._contents == _digest_of(network.card)
+        return self._text if same and all(map(self._is_same, NETWORK_GROUPS, _arrays(network))) else None
 
     def _is_same(self, group: str, array: FlatArray) -> bool:
         """Whether the arrays of a group are those of the file."""
         if not any(flat.flags.writeable for flat in array.flats):
             return True
         start = 0
-        for _, name, length, sha256 in (payload for payload in self._payloads if payload.group == group):
+        for _, name, length, expected in (payload for payload in self._payloads if payload.group == group):
             dtype = np.dtype(name)
             part = array.flat[start : start + length // dtype.itemsize]
             stored = part.astype(dtype, copy=False)
             # A file may have its numbers in fewer bits than the network.
             if stored is not part and not np.array_equal(stored.astype(part.dtype), part, equal_nan=True):
                 return False
-            if digest(chunks(stored.view(np.uint8).data), length) != sha256:
+            if digest(chunks(stored.view(np.uint8).data), length) != expected:
                 return False
             start += part.size
         return True
@@ -64,14 +66,14 @@ def _arrays(network: Network) -> list[FlatArray]:
     return [getattr(network, group) for group in NETWORK_GROUPS]
 
 
-def _packed(card: ModelCard) -> bytes | None:
-    """What a program can change in a card without making another one; None if no file can hold it."""
+def _digest_of(card: ModelCard) -> bytes | None:
+    """A digest of what a program can change in a card without making another one; None if no file can hold it."""
     figures = getattr(card.history, "figures", card.history)
     try:
         packed: bytes = msgpack.packb((figures, card.metrics, card.results, card.metadata, card.data), default=_plain)
     except (TypeError, ValueError, OverflowError):
         return None
-    return packed
+    return sha256(packed).digest()
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,7 @@ from modnet.model.figures import unpacked
 from modnet.model.header import CARD_KEYS, Header, naming_newer_release
 from modnet.model.identity import Identity, require_id
 from modnet.model.reader import HeaderOnly, mapped_group, opened, read_group, structure
-from modnet.model.source import File
+from modnet.model.source import File, is_path
 from modnet.model.stored import StoredComponentReader, UnreadTraining, most_nodes, read_spec
 from modnet.model.url import is_url
 from modnet.plugins.registry import Registry, default_registry
@@ -50,6 +50,7 @@ def load(
     mmap: bool = False,
     verify: bool | None = None,
     engine: str | None = None,
+    fold: bool = False,
     registry: Registry | None = None,
 ) -> Network:
     """A network from a model file; no spec file is needed.
@@ -67,6 +68,8 @@ def load(
             read the whole file. Without it a damaged array is not noticed; the header is always verified.
         engine: what computes `forward` and `predict`, in place of modnet's own layers: "compiled", "onnxruntime", or
             what another plugin offers (hook `modnet_engine`). The parameters then cannot be changed.
+        fold: put layers that only scale and shift into the weights beside them, see `modnet.engine.folding.fold`; for
+            prediction. `network.card.results["folding"]` says what was folded and what was left.
         registry: where components and plugins are looked up.
 
     Raises:
@@ -74,14 +77,17 @@ def load(
         NotInstalled, MissingExtra: a plugin, or what opens the URL, is missing; the message says what to install.
         BrokenPlugin: a plugin is installed but cannot be imported; its own error is the cause.
         OSError: the file cannot be read.
-        ValueError, TypeError: `id` cannot be one; a model cannot be read from such an object.
+        ValueError, TypeError: `id` cannot be one; both fold and mmap; a model cannot be read from such an object.
     """
     registry = registry or default_registry()
-    network = _of_any_format(path, _Wanted(id, mmap, verify), registry)
-    if engine is not None:
-        from modnet.model.engines import use_engine  # not at the top: few networks are computed by another engine
+    network = (_folded if fold else _of_any_format)(path, _Wanted(id, mmap, verify), registry)
+    return network if engine is None else _computed_by(engine, network, registry)
 
-        use_engine(network, engine, registry)
+
+def _computed_by(engine: str, network: Network, registry: Registry) -> Network:
+    from modnet.model.engines import use_engine  # not at the top: few networks are computed by another engine
+
+    use_engine(network, engine, registry)
     return network
 
 
@@ -98,12 +104,20 @@ class _Wanted(NamedTuple):
         return (self.id is not None or not self.mmap) if self.verify is None else self.verify
 
 
+def _folded(source: Source, wanted: _Wanted, registry: Registry) -> Network:
+    if wanted.mmap:
+        raise ValueError("fold makes other weights than those in the file, which mmap would map; give one of the two")
+    from modnet.engine.folding import fold  # not at the top: few networks are folded
+
+    return fold(_of_any_format(source, wanted, registry))
+
+
 def _of_any_format(source: Source, wanted: _Wanted, registry: Registry) -> Network:
     try:
         with opened(source) as file:
             network, reader = _loaded(file, registry, wanted)
     except NotAModelFile:
-        if not isinstance(source, str | PathLike) or is_url(source):
+        if not is_path(source) or is_url(source):
             raise  # plugins read files
         from pathlib import Path  # not at the top: a process that only predicts saves it and the 5 modules it imports
 

@@ -41,6 +41,7 @@ from modnet.model.source import (
     HeldFile,
     ReceivedFile,
     held_bytes,
+    is_path,
     is_regular,
     name_of,
     position,
@@ -224,7 +225,7 @@ def _opened(source: Any, name: str, stack: ExitStack) -> File:
     """The file of a source; what is opened for it is closed by the stack."""
     if is_url(source):
         return _received(stack.enter_context(open_url(source)), name)
-    if isinstance(source, str | os.PathLike):
+    if is_path(source):
         require_regular(name, os.stat(name))  # before opening: to open a pipe or a device can block or have effects
         raw = stack.enter_context(FileIO(name, opener=lambda path, _: os.open(path, _FLAGS)))
         require_regular(name, os.fstat(raw.fileno()))  # again, as the path may have been replaced between the two
@@ -234,7 +235,10 @@ def _opened(source: Any, name: str, stack: ExitStack) -> File:
         return HeldFile(name, held)
     if hasattr(source, "read"):
         require_binary(source)
-        return File(name, source) if is_regular(source) else _received(source, name)
+        if not is_regular(source):
+            return _received(source, name)
+        stack.callback(source.seek, 0, os.SEEK_END)
+        return File(name, source)
     if hasattr(source, "open"):  # a resource of a package, perhaps in an archive
         return _opened(stack.enter_context(source.open("rb")), name, stack)
     raise TypeError(f"a model is read from a path, a URL, bytes or a binary file; found a {type(source).__name__}")

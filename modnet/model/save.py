@@ -26,7 +26,7 @@ from modnet.model.identity import Identity
 from modnet.model.load import checked_network, read_schema
 from modnet.model.needs import bare, components_of, origins_of, plain_needs
 from modnet.model.reader import parsed
-from modnet.model.source import name_of, require_writable
+from modnet.model.source import is_path, name_of, require_writable
 from modnet.model.stored import UnreadTraining, most_nodes
 from modnet.model.url import is_url
 from modnet.model.writer import Group, Place, StreamedGroup, rehearse, write
@@ -80,7 +80,7 @@ def save(
 
 def _is_own(place: Place, name: str) -> bool:
     """Whether a model file of modnet is to be written; checks that one can be."""
-    if not isinstance(place, str | PathLike):
+    if not is_path(place):
         require_writable(place)
         return True
     own = is_own(Path(name.partition("::")[0]))

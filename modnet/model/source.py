@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from io import BufferedRandom, BufferedReader, BytesIO, FileIO, TextIOBase
+from io import BufferedRandom, BufferedReader, FileIO, TextIOBase
 from mmap import ACCESS_READ
 from mmap import mmap as map_file
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 
 from modnet.errors import ModelFileError, NotAModelFile, Truncated
 from modnet.model import container
@@ -121,11 +121,16 @@ class ReceivedFile(HeldFile):
         return self._held
 
 
+def is_path(place: Any) -> TypeGuard[str | os.PathLike[str]]:
+    """Whether a model is read or written by a path or URL. Open files of fsspec say that they are paths, too."""
+    return isinstance(place, str | os.PathLike) and not hasattr(place, "fileno")
+
+
 def name_of(source: Any) -> str:
     """What messages call a source."""
-    if isinstance(source, str | os.PathLike):
+    if is_path(source):
         return os.path.expanduser(os.fspath(source))
-    if isinstance(source, FileIO | BufferedReader | BufferedRandom) or hasattr(source, "read"):
+    if hasattr(source, "read") or hasattr(source, "write"):
         name = getattr(source, "name", None)
         return name if isinstance(name, str) else f"<{type(source).__name__}>"
     return str(source) if hasattr(source, "open") else f"<{type(source).__name__}>"
@@ -141,9 +146,8 @@ def held_bytes(source: Any) -> memoryview | None:
 
 def is_regular(stream: Any) -> bool:
     """Whether an open file is one of the system's, which can be read at any place, and mapped."""
-    if not isinstance(getattr(stream, "raw", stream), FileIO) or isinstance(stream, BytesIO):
-        return False
-    return S_ISREG(os.fstat(stream.fileno()).st_mode)
+    raw = stream.raw if type(stream) in (BufferedReader, BufferedRandom) else stream
+    return type(raw) is FileIO and S_ISREG(os.fstat(raw.fileno()).st_mode)
 
 
 def require_binary(stream: Any) -> None:

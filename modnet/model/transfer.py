@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from modnet.errors import ParameterMismatch
 from modnet.model.container import NETWORK_GROUPS
 from modnet.model.header import Header
 from modnet.model.reader import read
+from modnet.model.source import name_of
 from modnet.words import itemised, legible
 
 
@@ -52,7 +52,7 @@ def load_parameters(
 
     Args:
         network: the network that receives them.
-        source: the path of a model file, a network, or a mapping from name to array.
+        source: a model file, in any way that `modnet.load` reads one; a network; or a mapping from name to array.
         rename: name in the source -> name in the network; the name of a node renames all of its arrays.
         strict: whether every array must have a counterpart.
 
@@ -78,14 +78,14 @@ def load_parameters(
 
 def _arrays_of(source: Any) -> tuple[str, dict[str, Array]]:
     """What messages call a source, and its arrays by name."""
-    if isinstance(source, str | PathLike):
-        path = fspath(source)
-        contents = read(source, only=NETWORK_GROUPS)
-        Header.of_file(path, contents.header).require_features(path)
-        return path, {name: array for group in contents.groups.values() for name, array in group.views.items()}
     if isinstance(source, Network):
         return "the given arrays", {**source.parameters, **source.state}
-    return "the given arrays", {name: np.asarray(value) for name, value in source.items()}
+    if hasattr(source, "items"):
+        return "the given arrays", {name: np.asarray(value) for name, value in source.items()}
+    path = name_of(source)
+    contents = read(source, only=NETWORK_GROUPS)
+    Header.of_file(path, contents.header).require_features(path)
+    return path, {name: array for group in contents.groups.values() for name, array in group.views.items()}
 
 
 def _compared(arrays: Mapping[str, Array], ours: Mapping[str, Array], optional: Collection[str]) -> Transfer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeGuard
@@ -26,19 +28,27 @@ def open_url(url: str) -> Iterator[BinaryIO]:
         ModelFileError: there is no such kind of URL.
         OSError: from the file system.
     """
-    with url_file(url, "rb") as file:
+    system, path = place_of(url)
+    try:
+        file = system.open(path, "rb")
+    except FileNotFoundError as error:  # of which fsspec tells no more than a path
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
+    with file:
         yield file
 
 
-def url_file(url: str, mode: str) -> Any:
-    """The `OpenFile` of fsspec: a file system, `fs`, and a `path` in it. Raises the errors of `open_url`."""
+def place_of(url: str) -> tuple[Any, str]:
+    """The file system of a URL, as fsspec has it, and the path in it. Raises the errors of `open_url`."""
     try:
-        import fsspec
+        from fsspec.core import url_to_fs
     except ImportError:
         raise MissingExtra("fsspec", extra="fsspec", purpose=f"the URL {url}") from None
     try:
-        return fsspec.open(url, mode)
+        system, path = url_to_fs(url)
     except ImportError as error:
         raise ModelFileError(url, f"fsspec cannot open this kind of URL here: {error}") from error
     except ValueError as error:
         raise ModelFileError(url, f"fsspec does not know this kind of URL: {error}") from None
+    except FileNotFoundError as error:  # of an archive
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
+    return system, path

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from io import BytesIO
 from typing import Any, BinaryIO, NamedTuple
 
 import msgpack
@@ -18,8 +17,8 @@ from modnet.errors import ModelFileError
 from modnet.model import container
 from modnet.model.atomic import replace_file, write_pieces
 from modnet.model.container import Fault, Hashed
-from modnet.model.source import name_of
-from modnet.model.url import is_url, url_file
+from modnet.model.source import is_path, name_of
+from modnet.model.url import is_url, place_of
 
 Place = str | os.PathLike[str] | BinaryIO
 """Where a model file is written: a path or URL, or a binary file that is open."""
@@ -93,7 +92,7 @@ def write(
     try:
         plan = _planned(groups)
         packed = _Header(header, plan)
-        if isinstance(place, str | os.PathLike) and not is_url(place):
+        if is_path(place) and not is_url(place):
             # Zeros first: the header has the digests of the arrays, which are known only when these have been written.
             placeholder = bytes(len(packed.beginning()))
             replace_file(place, plan.pieces(placeholder), durable=durable, beginning=packed.beginning)
@@ -104,21 +103,20 @@ def write(
     return Written(packed.identity, tuple(Hashed(*(row[key] for key in Hashed._fields)) for row in plan.segments))
 
 
-def _send(place: str | BinaryIO, plan: _Plan, packed: _Header) -> None:
+def _send(place: Any, plan: _Plan, packed: _Header) -> None:
     """Writes from front to end, once the digests of the arrays are known."""
     deque(plan.pieces(bytes(len(packed.beginning()))), maxlen=0)
     beginning = packed.beginning()
-    if isinstance(place, str):
-        content = BytesIO()
-        content.writelines(plan.pieces(beginning))
-        _put(place, content.getbuffer())
-    else:
+    content = b"".join(plan.pieces(beginning)) if isinstance(place, str) else b""
+    if not isinstance(place, str):
         write_pieces(place, plan.pieces(beginning))
     if packed.beginning() != beginning:
-        raise Fault("what was written is of no use: the arrays have been changed meanwhile")
+        raise Fault("the arrays have been changed while they were written; an open file now has what cannot be loaded")
+    if content:
+        _put(place, content)
 
 
-def _put(url: str, content: memoryview) -> None:
+def _put(url: str, content: bytes) -> None:
     """Writes the file at a URL: in one request, so that it is whole or not there; one of this machine as any other.
 
     Raises:
@@ -127,11 +125,11 @@ def _put(url: str, content: memoryview) -> None:
     """
     if "::" in url:
         raise ModelFileError(url, "a URL with :: in it can only be read; write the file, and put it there")
-    place = url_file(url, "wb")
-    if "file" in place.fs.protocol:
-        replace_file(place.path, [content], durable=True)
+    system, path = place_of(url)
+    if "file" in system.protocol:
+        replace_file(path, [content], durable=True)
     else:
-        place.fs.pipe_file(place.path, bytes(content))
+        system.pipe_file(path, content)
 
 
 def _planned(groups: Sequence[Group | StreamedGroup]) -> _Plan:

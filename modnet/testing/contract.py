@@ -31,15 +31,15 @@ __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", 
 
 Status = Literal["passed", "not applicable", "not examined", "failed"]
 
-LAYER = ("layer", "passes", "numbers", "padding")
+LAYER = ("layer", "passes", "sharing", "numbers", "padding")
 """The modules with the rules of a layer, which an activation, a composite as a whole and each of several outputs keep
 as well."""
 
 MODULES = {
     "composite": ("component", "composite", "process", "unchanged", "engine"),
     "outputs": ("component", "outputs", "process", "unchanged", "engine"),
-    "layer": ("component", *LAYER, "members", "process", "unchanged", "engine"),
-    "activation": ("component", *LAYER, "activation", "members", "process", "unchanged", "engine"),
+    "layer": ("component", *LAYER, "folding", "members", "process", "unchanged", "engine"),
+    "activation": ("component", *LAYER, "activation", "folding", "members", "process", "unchanged", "engine"),
     "loss": ("component", "loss", "loss_numbers", "unchanged"),
     "optimizer": ("component", "optimizer", "process", "unchanged"),
     "initializer": ("component", "initializer", "unchanged"),

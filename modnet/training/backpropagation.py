@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +11,11 @@ from modnet.arrays import Array
 from modnet.datasets.batches import Batch
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
+from modnet.kinds.sharing import Processes
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.training.objective import Objective
 from modnet.training.penalty import Penalty
+from modnet.training.row_noise import RowNoise
 from modnet.training.tally import Tally
 
 
@@ -25,6 +28,12 @@ class Backpropagation:
 
     The loss and the penalty of an ensemble are means over its members, while the gradient of each member is that of its
     own loss, so that it is trained as if it were alone.
+
+    Where several processes share the batches, each sends its rows through the network, and the gradients are added up
+    before the penalties, which are of the parameters and not of rows.
+
+    Args:
+        processes: who shares the batches; None if this process has them alone.
 
     Attributes:
         gradients: of the loss with respect to the parameters, in their layout, after `finish`.
@@ -39,12 +48,18 @@ class Backpropagation:
         noise: np.random.Generator,
         kernels: Kernels = NUMPY_ONLY,
         several: bool = False,
+        processes: Processes | None = None,
     ) -> None:
         self.objective = objective
+        self.processes = processes
         self.gradients = network.parameters.like()
+        self._noise: Any = noise
+        if processes is not None:
+            self._noise = RowNoise(noise)
         self.pass_ = Pass(
-            network, objective.wanted, training=True, gradients=self.gradients, rng=noise, kernels=kernels
+            network, objective.wanted, training=True, gradients=self.gradients, rng=self._noise, kernels=kernels
         )
+        self._trained = self.gradients.flat[: network.trainable_size]
         self._members = network.graph.members
         self._regularization = Penalty(network, self.gradients, objective.reached)
         self._sum: Array | None = np.zeros_like(self.gradients.flat) if several else None
@@ -67,6 +82,9 @@ class Backpropagation:
         if not batch.counts():
             return None
         before = 0.0 if self._sum is None else tally.weight()  # one batch is not weighed against others
+        if self.processes is not None:
+            self._noise.share = batch.share
+            self.pass_.take_share(batch.share)
         values = self.pass_.forward(batch.inputs)
         loss, slopes = self.objective.measure(values, batch, tally, self.pass_.wanted_masks())
         if not slopes:
@@ -96,5 +114,7 @@ class Backpropagation:
             np.divide(self._sum, self._weight, out=self.gradients.flat)
             self._loss /= self._weight
             self.penalty /= self._weight
+        if self.processes is not None and self.counted:
+            self.processes.add_up(self._trained)
         self.penalty += self._regularization.add()
         return self._loss + self.penalty

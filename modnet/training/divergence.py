@@ -92,7 +92,7 @@ class Divergence:
             if node.name not in values:
                 continue
             with np.errstate(all="ignore"):
-                peak = float(np.abs(values[node.name]).max())
+                peak = float(np.abs(values[node.name]).max(initial=0.0))
             if not math.isfinite(peak):
                 return self._in_node(node, reached), node.name
             reached = peak

@@ -11,6 +11,7 @@ from modnet.datasets.batches import Batch, Batches
 from modnet.engine.network import Network
 from modnet.engine.passes import Pass
 from modnet.errors import DataError
+from modnet.kinds.sharing import Processes
 from modnet.training.objective import Objective, row_of
 from modnet.training.tally import Tally
 from modnet.words import show
@@ -24,27 +25,36 @@ class Evaluation:
         self.objective = objective
         self._pass = Pass(network, objective.measured)
 
-    def figures(self, batches: Batches, refuse_nan: bool = False) -> dict[str, float | Array]:
+    def figures(
+        self, batches: Batches, refuse_nan: bool = False, processes: Processes | None = None
+    ) -> dict[str, float | Array]:
         """Figure name -> value over all batches of an epoch.
 
         Args:
             refuse_nan: whether a loss of nan raises an error with the row that it comes from.
+            processes: who measures them together; every process then has the figures of all rows.
 
         Raises:
             DataError: no sample has a weight, or a loss is nan.
         """
-        tally = self.tally(batches, refuse_nan)
+        tally = self.tally(batches, refuse_nan, processes=processes)
         refuse_nothing(tally)
         return tally.result()
 
-    def tally(self, batches: Batches, refuse_nan: bool = False, tally: Tally | None = None) -> Tally:
+    def tally(
+        self,
+        batches: Batches,
+        refuse_nan: bool = False,
+        tally: Tally | None = None,
+        processes: Processes | None = None,
+    ) -> Tally:
         """The sums over all batches of an epoch; raises as `figures`, except if no sample has a weight.
 
         Args:
             tally: sums to which these are added.
         """
         tally, rows = tally or Tally(self.objective.heads), 0
-        for batch in batches.epoch():
+        for batch in batches.epoch(processes=processes):
             if batch.counts():
                 values = self._pass.forward(batch.inputs)
                 self.objective.evaluate(values, batch, tally, self._pass.wanted_masks())

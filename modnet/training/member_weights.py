@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.kinds.sharing import Share
 
 
 def who_learns(folds: Array | None, over: Collection[int], rows: int, ensemble: int) -> Array:
@@ -33,14 +34,18 @@ def of_learning(weights: Array | None, learns: Array, members: int) -> Array:
     return found.astype(np.float64) if weights is None else np.where(found, weights, 0)
 
 
-def balanced(factors: Array, weights: Array, ensemble: int, members: int) -> tuple[Array, Array, int]:
+def balanced(
+    factors: Array, weights: Array, ensemble: int, members: int, share: Share | None = None
+) -> tuple[Array, Array, int]:
     """Factors and weights of values (rows * members,), scaled so that all members have the same sum of weights.
 
     Then each has the gradient of its own mean, whatever part of a batch it learns from. Also how many members have a
-    weight at all.
+    weight at all. The sums are those of a whole batch, where several processes share it.
     """
     shape = (-1, ensemble, members // ensemble)
     sums = weights.reshape(shape).sum(axis=(0, 2))
+    if share is not None:
+        sums = share.add_up(sums)
     counted = sums > 0
     count = int(counted.sum())
     scale = np.divide(sums.sum() / max(1, count), sums, out=np.zeros(len(sums)), where=counted)[:, None]

@@ -16,6 +16,7 @@ from modnet.errors import DataError, SampleError, ShapeError
 from modnet.kinds.context import Context
 from modnet.kinds.figures import TEST, VALIDATION
 from modnet.kinds.loss import Loss, WeightedLoss
+from modnet.kinds.sharing import Share
 from modnet.plugins.kernels import NUMPY_ONLY, Kernels
 from modnet.specs.model import TrainingSpec
 from modnet.training.endings import check_normalized
@@ -166,7 +167,9 @@ class Objective:
                 gradients.append(gradient)
                 continue
             found = self._losses(head, head.learning, values, batch, tally, masks)
-            loss_sum, weight_sum = tally.add_losses(head.name, found.values, found.factors, found.weights, found.steps)
+            loss_sum, weight_sum = tally.add_losses(
+                head.name, found.values, found.factors, found.weights, found.steps, batch.share
+            )
             scale = head.weight / weight_sum if weight_sum else 0.0
             weighted = weighted or weight_sum > 0
             gradients.append(_scaled(found, scale * found.members, value, head.learning))
@@ -180,9 +183,31 @@ class Objective:
                 self._coupled(head, head.evaluating, values, batch, tally, masks)
             else:
                 found = self._losses(head, head.evaluating, values, batch, tally, masks)
-                tally.add_losses(head.name, found.values, found.factors, found.weights, found.steps)
+                tally.add_losses(head.name, found.values, found.factors, found.weights, found.steps, batch.share)
 
     def _coupled(
+        self,
+        head: Head,
+        view: View,
+        values: Sequence[Array],
+        batch: Batch,
+        tally: Tally,
+        masks: Sequence[Array | None],
+    ) -> tuple[float, Array]:
+        """The mean loss of a batch of coupled samples, and its gradient.
+
+        Where several processes share the batch, each computes the loss of all of it, and takes the gradient of its own
+        rows.
+        """
+        share = batch.share
+        if share is None:
+            return self._of_whole(head, view, values, batch, tally, masks)
+        joined = [share.joined(value) for value in values]
+        masks = [None if mask is None else share.joined(mask) for mask in masks]
+        mean, gradient = self._of_whole(head, view, joined, batch.whole_targets(), tally, masks)
+        return mean, gradient[share.own]
+
+    def _of_whole(
         self,
         head: Head,
         view: View,
@@ -228,9 +253,11 @@ class Objective:
         context.masks = (mask,)
         target = self._target(head, view, value, batch)
         chosen, steps = None, 1
-        if mask is not None or (weights is not None and weights.ndim > 1):
+        by_step = weights is not None and weights.ndim > 1
+        # Where a batch is shared, another process may have a mask.
+        if mask is not None or by_step or (batch.share is not None and self.masked):
             sample = view.sample(value)
-            chosen, weights = self._positions(head, sample, mask, weights)
+            chosen, weights = self._positions(head, sample, mask, weights, batch.share)
             if chosen is None and head.loss.positions and sample.ndim > 2:
                 # All steps of this batch count, so values are means of samples; other batches of the epoch may have
                 # values of single steps, and the figures must weight both alike.
@@ -257,7 +284,7 @@ class Objective:
             self._look_for_coupling(head, view, value, target, losses)
         factors, total = _factors(head.loss, by_class, weights)
         if learns is not None and factors is not None and total is not None:
-            factors, total, ensemble = balanced(factors, total, ensemble, members)
+            factors, total, ensemble = balanced(factors, total, ensemble, members, batch.share)
         return Losses(losses, gradient, _of_dtype(factors, losses), _of_dtype(total, losses), chosen, steps, ensemble)
 
     def _who_learns(self, batch: Batch, view: View, value: Array, chosen: Array | None = None) -> Array | None:
@@ -282,14 +309,15 @@ class Objective:
             steps = chosen if metric.positions else None
             try:
                 if steps is None:
-                    tally.add_metric(head.name, name, metric, shown, given, batch.weights)
+                    tally.add_metric(head.name, name, metric, shown, given, batch.weights, batch.share)
                 else:
-                    tally.add_metric(head.name, name, metric, _at(shown, steps), _at(given, steps), weights)
+                    at = _at(shown, steps), _at(given, steps)
+                    tally.add_metric(head.name, name, metric, *at, weights, batch.share)
             except SampleError as error:
                 raise _in_all_data(error, batch, steps, head.name) from None
 
     def _positions(
-        self, head: Head, value: Array, mask: Array | None, weights: Array | None
+        self, head: Head, value: Array, mask: Array | None, weights: Array | None, share: Share | None
     ) -> tuple[Array | None, Array | None]:
         """The steps that count, as indices into all steps of the batch, and their weights.
 
@@ -313,7 +341,7 @@ class Objective:
         counted = np.ones(value.shape[:2], np.bool_) if mask is None else mask
         if by_step and weights is not None:
             counted = counted & (weights > 0)
-        elif counted.all():
+        elif not (share.any(not counted.all()) if share else not counted.all()):
             return None, weights
         chosen = np.flatnonzero(counted)
         if weights is None:

@@ -116,7 +116,8 @@ class _Screen:
         self.output = _Output()
         self.printed_at = self.moved_at = time.perf_counter()
         # If the program itself shows a display of rich, a second one would overwrite it: lines only, no bar.
-        if self.output.isatty() and not hasattr(sys.stdout, "rich_proxied_file"):
+        # Nor where several processes share the run: their launcher takes the output, and may write it to a file.
+        if self.output.isatty() and not hasattr(sys.stdout, "rich_proxied_file") and run.processes is None:
             self._start_bar()
         if run.step:
             self.write(f"going on after step {_step_of_epoch(run):,} of epoch {run.epoch}")

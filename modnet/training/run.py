@@ -34,6 +34,7 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.members import Members, in_folds
 from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
+from modnet.training.sharing import agreed, fingerprint, processes_of, require_same, takes_part
 from modnet.training.tally import Tally
 from modnet.training.temperatures import (
     NO_TEMPERATURE,
@@ -67,6 +68,7 @@ class Run:
         training: the specification of the training.
         registry: where components are looked up.
         callbacks: name -> callback.
+        processes: those that share the run (`Callback.processes`); None if it is this process's own.
         joined: name -> the object that takes part for the callback of that name (`Callback.join`).
         objective: the losses and metrics.
         optimization: the optimizer, with its slots and step count.
@@ -108,6 +110,7 @@ class Run:
     terminated: bool = False
     failed: bool = False
     averaged: Array | None = None
+    _agreed: bool = False  # whether all processes know that the run ends
 
     def __init__(
         self,
@@ -123,25 +126,25 @@ class Run:
             raise TrainingError("mapped parameters, or an engine's, cannot change; load it without mmap=True or engine")
         self.network, self.training, self.objective, self.registry = network, training, objective, registry
         self.batches, self.validation, self.callbacks = batches, validation, dict(callbacks)
+        self.processes = processes_of(network, self.callbacks.values())
         # Two generators, so that the order of the samples does not depend on how many numbers the layers draw.
         self.noise = np.random.default_rng([training.seed, 1])
         self.order = np.random.default_rng([training.seed, 2])
         self.order_at_epoch: dict[str, Any] = {}
         self.backpropagation = Backpropagation(
-            network, objective, self.noise, registry.kernels, several=training.accumulate > 1
+            network, objective, self.noise, registry.kernels, training.accumulate > 1, self.processes
         )
         optimizer = training.optimizer or registry.find(Optimizer, "adam")()
         self.optimization = Optimization(
             network, optimizer, self.backpropagation.gradients, registry.kernels, objective.reached
         )
-        self.evaluation = Evaluation(network, objective)
+        self.evaluation, self.batches_per_epoch = Evaluation(network, objective), batches.steps
         self._divergence = Divergence(network, optimizer.learning_rate, training.gradient_clipping is not None)
         self.greater_is_better = objective.figures(validation is not None)
         self.history = History(network=network)
         self.tally = Tally(objective.heads)
         self.checkpoint_folders: list[Path] = []
         self.missing_state: dict[str, float] = {}
-        self.batches_per_epoch = batches.steps
         self.figures: dict[str, float | Array] = {}
         self.results: dict[str, Any] = {}
         self._schedule_memory: dict[Any, Any] = {}
@@ -155,7 +158,8 @@ class Run:
         self._events = RunEvents()
         # pluggy calls the last registered first; users expect the order of their list.
         for name, member in reversed(self.joined.items()):
-            self._events.join(member, name)
+            if takes_part(self.callbacks[name], self.processes):
+                self._events.join(member, name)
         self._batch_events = list(reversed(self._events.hook.modnet_batch.get_hookimpls()))
         self._step_events = bool(self._events.hook.modnet_step_ended.get_hookimpls())
         self._gradient_events = bool(self._events.hook.modnet_reduce_gradients.get_hookimpls())
@@ -173,7 +177,10 @@ class Run:
         return self.stopped in (INTERRUPTED, TERMINATED)
 
     def stop(self, reason: str) -> None:
-        """Ends the run after the current step; the first reason counts."""
+        """Ends the run after the current step; the first reason counts.
+
+        Where several processes share the run, all of them end it after the same step.
+        """
         self.stopped = self.stopped or reason
 
     def terminate(self) -> None:
@@ -278,9 +285,11 @@ class Run:
         try:
             with _stopping_at_interrupt(self):
                 reset_temperatures(self.network)
+                self._compare("before the first step")
+                self._agree()
                 self._events.hook.modnet_training_started(run=self)
                 try:
-                    while (self.epoch < self.training.epochs or self.batches_done) and not self.stopped:
+                    while (self.epoch < self.training.epochs or self.batches_done) and not self._ends:
                         self._epoch()
                 except BaseException:
                     self.failed = True
@@ -343,7 +352,25 @@ class Run:
     def _validation_figures(self, validation: Batches) -> dict[str, float | Array]:
         if self.members is not None:
             return self.members.out_of_fold(self.weights)
-        return self.evaluation.figures(validation)
+        return self.evaluation.figures(validation, processes=None if self.failed else self.processes)
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the run ends now. A signal may reach processes that share it at different steps."""
+        return bool(self.stopped) if self.processes is None else self._agreed
+
+    def _agree(self) -> None:
+        """Lets all processes that share the run end it together, if one of them has been asked to."""
+        if self.processes is not None and not self._agreed:
+            reason, terminated = agreed(self.processes, self.stopped, self.terminated)
+            if reason:
+                self.stopped, self.terminated, self._agreed = reason, terminated, True
+
+    def _compare(self, where: str) -> None:
+        """Makes sure that the processes that share the run have the same weights and data; raises TrainingError."""
+        if self.processes is not None:
+            found = {"weights": fingerprint(self.network), "step": str(self.step)}
+            require_same(self.processes, found | (self._fingerprint(CARD_ROWS) if not self.figures else {}), where)
 
     def _end(self) -> None:
         """Calls the end event of every callback, even if others raise; then raises the first error.
@@ -369,12 +396,16 @@ class Run:
             self.tally, self.penalties = Tally(self.objective.heads), 0.0
             self.order_at_epoch = dict(self.order.bit_generator.state)
         together = self.training.accumulate
-        for batch in self.batches.epoch(self.order if self.training.shuffle else None, self.batches_done):
+        order = self.order if self.training.shuffle else None
+        # A callback that changes batches is given whole ones, of which this process then takes its part.
+        processes = None if self._batch_events else self.processes
+        for batch in self.batches.epoch(order, self.batches_done, processes):
             self._take(batch)
             self.batches_done += 1
             if self.batches_done % together == 0:
                 self._end_step()
-            if self.stopped and not self._group:  # a checkpoint cannot hold half a step
+                self._agree()
+            if self._ends and not self._group:  # a checkpoint cannot hold half a step
                 break
         self._end_step()
         self._divergence.check_parameters(self.step, self.epoch)
@@ -388,10 +419,10 @@ class Run:
             DataError: there was nothing to train on.
         """
         done, batches = self.batches_done, self.batches
-        if not done or (len(self.tally.empty()) == len(self.objective.heads) and not self.stopped):
+        if not done or (len(self.tally.empty()) == len(self.objective.heads) and not self._ends):
             what = "there are no batches to train on" if not done else "no sample to train on has a weight"
             raise DataError(what + ("" if self.epoch == 1 else f" in epoch {self.epoch}"))
-        if self.stopped and done != batches.steps:
+        if self._ends and done != batches.steps:
             return False
         limit = batches.expected_steps
         if limit is not None and done < limit == self.batches_per_epoch:
@@ -412,6 +443,8 @@ class Run:
                 raise self._divergence.of_validation(float(measured["loss"]), self.step, self.epoch)
         self.seconds = time.perf_counter() - started
         self._events.hook.modnet_epoch_ended(run=self)
+        self._compare(f"after epoch {self.epoch}")
+        self._agree()
 
     @contextmanager
     def _averaged_weights(self) -> Iterator[None]:
@@ -434,6 +467,7 @@ class Run:
             gradients.begin()
         if self._batch_events:
             batch = self._changed(batch)
+            batch = batch if self.processes is None else batch.part(self.processes)
         before: Mapping[str, Any] | None = None
         if self._gradient_events:  # one of them may call `recompute`
             before = self.noise.bit_generator.state

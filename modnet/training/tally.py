@@ -11,6 +11,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.errors import TrainingError
 from modnet.kinds.metric import Metric
+from modnet.kinds.sharing import Share
 from modnet.training.heads import Head
 from modnet.words import show
 
@@ -25,7 +26,13 @@ class Tally:
         self._metrics = {(h.name, name): metric.start() for h in heads for name, metric in h.metrics.items()}
 
     def add_losses(
-        self, output: str, losses: Array, factors: Array | None = None, weights: Array | None = None, steps: int = 1
+        self,
+        output: str,
+        losses: Array,
+        factors: Array | None = None,
+        weights: Array | None = None,
+        steps: int = 1,
+        share: Share | None = None,
     ) -> tuple[float, float]:
         """Adds the losses of samples; returns their weighted sum, and the sum of the weights.
 
@@ -33,9 +40,12 @@ class Tally:
             factors: the factors of the losses; None for ones.
             weights: the mean loss is the sum divided by the sum of these; None for ones.
             steps: the number of steps for which each loss counts in the figures.
+            share: which part of a batch the samples are, if several processes share it: the sums are of all of it.
         """
         loss_sum = float(np.add.reduce(losses) if factors is None else np.dot(losses, factors))
         weight_sum = float(len(losses) if weights is None else np.add.reduce(weights))
+        if share is not None:
+            loss_sum, weight_sum = share.add_up(np.array([loss_sum, weight_sum], np.float64)).tolist()
         self._losses[output][0] += loss_sum * steps
         self._losses[output][1] += weight_sum * steps
         return loss_sum, weight_sum
@@ -46,9 +56,20 @@ class Tally:
         self._losses[output][1] += weight
 
     def add_metric(
-        self, output: str, name: str, metric: Metric, prediction: Array, target: Array, weights: Array | None
+        self,
+        output: str,
+        name: str,
+        metric: Metric,
+        prediction: Array,
+        target: Array,
+        weights: Array | None,
+        share: Share | None = None,
     ) -> None:
+        """Adds a batch to a metric: all of its rows, where several processes share it."""
         key = (output, name)
+        if share is not None:
+            prediction, target = share.joined(prediction), share.joined(target)
+            weights = None if weights is None else share.joined(weights)
         try:
             self._metrics[key] = metric.update(self._metrics[key], prediction, target, weights)
         except Exception as error:

@@ -44,7 +44,7 @@ class Hub(BaseHTTPRequestHandler):
             for row in map(json.loads, body.splitlines()):
                 if row["key"] == "file":
                     self.server.files[row["value"]["path"]] = base64.b64decode(row["value"]["content"])
-            url = f"http://127.0.0.1/ada/birds/commit/{COMMIT}"
+            url = f"https://huggingface.co/ada/birds/commit/{COMMIT}"
             self.answer(json.dumps({"commitUrl": url, "commitOid": COMMIT}).encode())
         else:  # the metadata of a card are checked
             self.answer(b'{"errors": [], "warnings": []}')

@@ -30,7 +30,7 @@ def made_up(rows=200):
     size = draw.normal(size=rows)
     frame = pd.DataFrame(
         {
-            "day": np.datetime64("2020-01-01") + draw.integers(0, 700, rows),
+            "day": np.datetime64("2020-01-01") + draw.integers(0, 700, rows).astype("m8[D]"),
             "size": np.where(np.arange(rows) % 20 == 0, np.nan, size),
             "self": draw.choice(["yes", "no"], rows),
             "name": [f"row {row}" for row in range(rows)],

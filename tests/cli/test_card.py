@@ -69,6 +69,13 @@ def test_what_it_says(run, model):
 def test_it_is_written_to_a_file(run, model):
     run("card", model, "-o", "README.md")
     assert Path("README.md").read_text(encoding="utf-8") == run("card", model).stdout
+    run("card", model, "-o", "README.md")
+    Path("README.md").write_text("# My project")
+    assert (
+        "this is not a model card of modnet, and is not overwritten"
+        in run("card", model, "-o", "README.md", status=2).output
+    )
+    assert Path("README.md").read_text() == "# My project"
     assert "this is the model" in run("card", model, "-o", model, status=2).output
     assert "there is no folder" in run("card", model, "-o", "nowhere/README.md", status=2).output
 
@@ -117,3 +124,23 @@ def test_damaged_files_and_others(run, model):
     Path(model).write_bytes(b"PK\x03\x04")
     assert "zip archive" in run("card", model, status=2).output
     assert "no such file" in run("card", "other.modnet", status=2).output.lower()
+
+
+def test_commands_read_models_behind_urls(run, model):
+    pytest.importorskip("fsspec", reason="the extra fsspec")
+    url = f"file://{Path(model).resolve()}"
+    assert run("card", url).stdout.partition("\n---\n")[2].splitlines()[1:3] == ["# kind", ""]
+    for command in (
+        ["inspect", url],
+        ["verify", url],
+        ["summary", url],
+        ["predict", url, "pets.csv"],
+        ["diff", url, model],
+    ):
+        run(*command)
+    run("edit", url, "-o", "edited.modnet", "--set-metadata", "a=b")
+    assert modnet.load("edited.modnet").card.metadata == {"a": "b"}
+    run("convert", url, "converted.modnet")
+    assert modnet.load("converted.modnet").id == modnet.load(model).id
+    missing = run("inspect", "memory://nothing", status=2).output
+    assert missing == "error: memory://nothing: no such file or directory\n"

@@ -60,6 +60,19 @@ def test_arrays_of_another_file_and_metadata_that_is_no_text(run, model):
     assert modnet.load("merged.modnet").parameters["linear_1.bias"].tolist() == [*range(8)]
 
 
+def test_fold(run, model):
+    shown = run("edit", model, "-o", "fast.modnet", "--fold").stdout
+    assert "folded  standardize_1: into linear_1\n" in shown
+    old, new = (run("predict", path, "pets.csv").stdout.splitlines() for path in (model, "fast.modnet"))
+    assert new[0] == old[0] == "kind,P(cat),P(dog)"
+    probabilities = [np.genfromtxt(lines[1:], delimiter=",")[:, 1:] for lines in (old, new)]
+    np.testing.assert_allclose(*probabilities, rtol=1e-4)
+    assert modnet.load("fast.modnet").schema == modnet.load(model).schema
+    assert "nothing in it can be folded" in run("edit", "fast.modnet", "-o", "again.modnet", "--fold").stdout
+    alone = run("edit", model, "-o", "a.modnet", "--fold", "--drop-history", status=2).stderr
+    assert "--fold builds the network anew" in alone
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

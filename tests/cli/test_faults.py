@@ -139,6 +139,12 @@ FAULTS = {
         'error: old.modnet: metadata: no entry is called "author"',
     ),
     # outputs
+    "a URL for the model": ("train pets.toml -o s3://bucket/m.modnet", 2, "this is a URL, and commands write files of"),
+    "an open file for the model": (
+        "train pets.toml -o /dev/stdout",
+        2,
+        "/dev/stdout: this is an open file and no name",
+    ),
     "a folder for the model": ("train pets.toml -o .", 2, "this is a folder; name a file in it with -o"),
     "no such folder": ("train pets.toml -o nowhere/x.modnet", 2, "there is no folder nowhere; make it"),
     "another file in the way": ("train pets.toml -o pets.csv", 2, "not a model file; it is not overwritten"),

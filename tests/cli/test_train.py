@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import modnet
+from modnet.plugins.hooks import HookManager
 
 SCREEN = """\
 pets.csv      80 rows: 60 to train, 20 to validate (stratified)
@@ -81,6 +83,7 @@ def test_json(run):
     assert list(report) == [
         "model",
         "bytes",
+        "id",
         "parameters",
         "epochs",
         "best_epoch",
@@ -695,6 +698,59 @@ def test_the_best_weights_of_a_run_that_diverges_are_written(run, folder):
     network = modnet.load("pets.modnet")
     assert len(network.card.history["loss"]) == 3
     assert network.card.metrics["validation_accuracy"] > 0.5
+
+
+LAUNCHED = {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "0"}
+
+SHARING = """
+import modnet
+
+class Alone(modnet.Callback, type="alone"):
+    pass
+
+@modnet.hookimpl
+def modnet_shared_training():
+    return Alone()
+"""
+
+
+def test_several_processes_that_nothing_lets_share_a_training_are_refused(run, folder, monkeypatch):
+    for name, value in LAUNCHED.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("modnet.cli.launched.default_registry", lambda: types.SimpleNamespace(hooks=HookManager()))
+    found = run("train", "points.toml", status=1)
+    assert "4 processes were started (OMPI_COMM_WORLD_SIZE)" in found.output
+    assert "pip install modnet-mpi" in found.output
+    assert not (folder / "points.modnet").exists()
+
+
+def test_several_processes_that_do_not_see_each_other_are_refused(run, folder, monkeypatch):
+    for name, value in LAUNCHED.items():
+        monkeypatch.setenv(name.replace("OMPI_COMM_WORLD", "PMI"), value)
+    registry = types.SimpleNamespace(hooks=HookManager())
+    module = types.ModuleType("sharing")
+    exec(SHARING, vars(module))
+    registry.hooks.join(module, "sharing")
+    monkeypatch.setattr("modnet.cli.launched.default_registry", lambda: registry)
+    found = run("train", "points.toml", status=1)
+    assert 'the callback "alone" does not see the others' in found.output
+
+
+def test_a_process_that_is_not_the_first_keeps_an_error_to_itself_for_a_while(run, folder, monkeypatch):
+    for name, value in (LAUNCHED | {"OMPI_COMM_WORLD_RANK": "2"}).items():
+        monkeypatch.setenv(name, value)
+    waited = []
+    monkeypatch.setattr("modnet.cli.launched.time.sleep", waited.append)
+    found = run("train", "nothing.toml", status=2)
+    assert len(waited) == 1
+    assert found.output.startswith("in process 2 of 4:\nnothing.toml: no such file")
+
+
+def test_one_process_of_a_launcher_trains_as_usual(run, folder, monkeypatch):
+    for name, value in (LAUNCHED | {"OMPI_COMM_WORLD_SIZE": "1"}).items():
+        monkeypatch.setenv(name, value)
+    run("train", "points.toml")
+    assert (folder / "points.modnet").exists()
 
 
 def test_metadata_is_kept_in_the_model(run):

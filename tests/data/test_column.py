@@ -100,7 +100,9 @@ def test_types_of_numbers_and_numbers_of_types():
     assert values_of(Column.of(np.ma.array([1, 2, 3], mask=[0, 1, 0]))) == [1, None, 3]
     assert values_of(Column.of(np.ma.array(["a", "b"], mask=[0, 1]))) == ["a", None]
     assert values_of(Column.of([np.ma.masked, 1.5])) == [None, 1.5]
-    assert values_of(Column.of([np.datetime64("2024-02-29"), np.datetime64("NaT"), DAY])) == expected([DAY, None, DAY])
+    assert values_of(Column.of([np.datetime64("2024-02-29"), np.datetime64("NaT", "us"), DAY])) == expected(
+        [DAY, None, DAY]
+    )
     assert values_of(Column.of([None, None])) == [None, None]
 
 

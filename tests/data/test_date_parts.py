@@ -57,5 +57,5 @@ def test_the_parts_that_vary_are_used(first, step, count, parts):
 
 
 def test_whole_months_have_months():
-    months = (np.datetime64("2020-01", "M") + np.arange(30)).astype("datetime64[us]")
+    months = (np.datetime64("2020-01", "M") + np.arange(30).astype("m8[M]")).astype("datetime64[us]")
     assert parts_of(months) == ("day", "month")

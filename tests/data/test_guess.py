@@ -31,7 +31,7 @@ def numbered(form):
         (numbered(lambda n: f"{n * 0.37:.2f}".replace(".", ",")), "number", {"decimal": ","}),
         (numbered(lambda n: f"2024-{1 + n % 12:02}-{1 + n % 28:02}"), "date", {}),
         (numbered(lambda n: f"{1 + n % 28:02}.{1 + n % 12:02}.2024"), "date", {"date_format": "%d.%m.%Y"}),
-        (numbered(lambda n: np.datetime64("2024-01-01") + n), "date", {}),
+        (numbered(lambda n: np.datetime64("2024-01-01") + np.timedelta64(n, "D")), "date", {}),
         (numbered(lambda n: ("red", "green")[n % 2]), "category", {}),
         (numbered(lambda n: bool(n % 2)), "category", {}),
         (numbered(lambda n: ("00501", "01002", "10001")[n % 3]), "category", {}),

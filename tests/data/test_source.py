@@ -6,6 +6,7 @@ import lzma
 import re
 import sqlite3
 import zipfile
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -186,6 +187,7 @@ def test_folders_and_addresses(tmp_path):
 
 
 def test_a_database_in_a_wrong_place(tmp_path):
-    sqlite3.connect(tmp_path / "a.csv").execute("create table t (x)")
+    with closing(sqlite3.connect(tmp_path / "a.csv")) as base:
+        base.execute("create table t (x)")
     with pytest.raises(DataError, match=r'expected text, found a SQLite database; name it "a\.sqlite"$'):
         read(tmp_path / "a.csv")

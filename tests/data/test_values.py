@@ -52,7 +52,7 @@ def test_what_pandas_takes_for_missing_is_missing():
 
 
 @pytest.mark.parametrize(
-    "value", [None, math.nan, np.nan, np.float32("nan"), np.datetime64("NaT"), np.ma.masked, Decimal("sNaN")]
+    "value", [None, math.nan, np.nan, np.float32("nan"), np.datetime64("NaT", "us"), np.ma.masked, Decimal("sNaN")]
 )
 def test_missing_values_of_python(value):
     assert is_missing(value)
@@ -132,7 +132,7 @@ def test_codes(text, code):
         (np.datetime64("2024-01-05"), "2024-01-05"),
         (np.datetime64("2024-01-05T14:05:00", "ns"), "2024-01-05 14:05:00"),
         (np.datetime64("2024-01-05T14:05:00.25", "ms"), "2024-01-05 14:05:00.250000"),
-        (np.datetime64("NaT"), "NaT"),
+        (np.datetime64("NaT", "us"), "NaT"),
         (datetime.time(14, 5), "14:05:00"),
     ],
 )

@@ -343,7 +343,7 @@ def _intervals(path: Path) -> Any:
     }
     rng = np.random.default_rng(2)
     lengths = rng.uniform(1, 4, ROWS).round(2)
-    days = np.datetime64("2024-01-01") + np.arange(ROWS)
+    days = np.datetime64("2024-01-01") + np.arange(ROWS).astype("m8[D]")
     kinds = np.where(lengths + rng.normal(size=ROWS) > 2.5, "cat", "dog")
     rows = {"length": lengths, "since": days, "size": (10 * lengths).round(1), "kind": kinds}
     rows = {name: values.tolist() for name, values in rows.items()}

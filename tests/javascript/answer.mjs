@@ -31,10 +31,11 @@ const methods = {
   },
   numbers: ({ texts, format }) => texts.map((text) => parseNumber(text, format)),
   /** Microseconds since 1970, as text; null for what is no date. */
-  dates: ({ texts, format }) => texts.map((text) => {
-    const found = parseDate(text, format);
-    return found && String(BigInt(found.day) * 86_400_000_000n + BigInt(found.micros));
-  }),
+  dates: ({ texts, format }) =>
+    texts.map((text) => {
+      const found = parseDate(text, format);
+      return found && String(BigInt(found.day) * 86_400_000_000n + BigInt(found.micros));
+    }),
   keys: ({ texts }) => texts.map(categoryKey),
   texts: ({ values }) => values.map(textOf),
   /** distribution -> type -> option -> what stands for one that a file lacks: [value], or [] if it has to be there. */
@@ -47,10 +48,16 @@ const methods = {
       }
     };
     const ofType = ({ kind = "layer", version = 1, options = {} }) => ({
-      kind, version, options: Object.fromEntries(Object.entries(options).map(([name, check]) => [name, otherwise(check)])),
+      kind,
+      version,
+      options: Object.fromEntries(Object.entries(options).map(([name, check]) => [name, otherwise(check)])),
     });
-    return Object.fromEntries(Object.entries(DISTRIBUTIONS).map(([name, types]) =>
-      [name, Object.fromEntries(Object.entries(types).map(([type, table]) => [type, ofType(table)]))]));
+    return Object.fromEntries(
+      Object.entries(DISTRIBUTIONS).map(([name, types]) => [
+        name,
+        Object.fromEntries(Object.entries(types).map(([type, table]) => [type, ofType(table)])),
+      ]),
+    );
   },
 };
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet.model import container
 from modnet.model.edit import edit
 
 from .conftest import Refused, assert_same
@@ -232,3 +233,16 @@ def test_half_the_size(reader, rng, tmp_path):
     edit(tmp_path / "whole.modnet", tmp_path / "half.modnet", cast="float16")
     network = modnet.load(tmp_path / "half.modnet")
     assert_same(reader.ask("forward", path=tmp_path / "half.modnet", x=x), network.forward(x).tolist())
+
+
+def test_arrays_of_several_chunks(reader, rng, tmp_path):
+    network = modnet.build({"network": {"input": [1100], "layers": [linear(1100), linear(2)]}}, seed=1)
+    modnet.save(network, tmp_path / "large.modnet")
+    x = rng.standard_normal((2, 1100)).astype(np.float32)
+    assert_same(reader.ask("forward", path=tmp_path / "large.modnet", x=x), network.forward(x).tolist())
+    content = bytearray((tmp_path / "large.modnet").read_bytes())
+    assert len(content) > container.CHUNK_LENGTH
+    content[-300] ^= 1
+    (tmp_path / "large.modnet").write_bytes(content)
+    with pytest.raises(Refused, match="an array is damaged"):
+        reader.ask("forward", path=tmp_path / "large.modnet", x=x)

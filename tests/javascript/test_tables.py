@@ -284,3 +284,29 @@ def test_targets(reader, columns, target, tmp_path):
         path = tmp_path / f"{number}.modnet"
         modnet.save(network, path)
         check_same(reader, network, path, rows_of(inputs))
+
+
+def test_embeddings_of_categories_beside_numbers(reader, columns, tmp_path):
+    layers = [
+        {"type": "embedding", "vocabulary_size": 8, "embedding_size": 3, "inputs": ["ids"]},
+        {"type": "flatten", "name": "vectors"},
+        {"type": "standardize", "inputs": ["numbers"], "name": "scaled"},
+        {"type": "concatenate", "inputs": ["vectors", "scaled"]},
+        {"type": "linear", "out_features": 3},
+        "softmax",
+    ]
+    coded = {"encoding": "embedding", "unknown": "code", "missing": "code"}
+    data = {
+        "target": "kind",
+        "inputs": {"ids": ["town", "zip"], "numbers": ["size"]},
+        "columns": {"town": coded, "zip": {"kind": "category", **coded}, "size": {"missing": "median"}},
+    }
+    made = {"network": {"input": {"ids": [2], "numbers": [1]}, "layers": layers}, "data": data}
+    made["training"] = {"loss": "cross_entropy", "epochs": 2}
+    names = ("town", "zip", "size", "kind")
+    network = modnet.train(made, {name: columns[name] for name in names}).network
+    path = tmp_path / "model.modnet"
+    modnet.save(network, path)
+    inputs = {name: columns[name] for name in names[:3]}
+    rows = rows_of(inputs, town=["Ulm", "Rome", None, "köln"], zip=["00011", "99", "00000", ""])
+    check_same(reader, network, path, rows)

@@ -109,7 +109,7 @@ def test_the_right_model_is_loaded(path):
     assert modnet.load(path, registry=modnet.Registry(list)).predict([[1.0, 2.0, 3.0]]).shape == (1, 2)
 
 
-@pytest.mark.parametrize("command", ["predict", "evaluate", "summary", "inspect", "verify", "diff", "edit"])
+@pytest.mark.parametrize("command", ["predict", "evaluate", "summary", "inspect", "verify", "card", "diff", "edit"])
 def test_no_command_lets_a_file_move_the_terminal(command, tmp_path, path, monkeypatch):
     """Neither where it is refused nor where it is shown."""
     monkeypatch.chdir(tmp_path)

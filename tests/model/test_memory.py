@@ -207,6 +207,30 @@ def test_loading_a_mapped_model_takes_next_to_nothing(model):
     assert grown < 16 << 20
 
 
+STREAM = """
+class Stream:
+    def __init__(self, path):
+        self.file = open(path, "rb")
+    def read(self, length):
+        return self.file.read(length)
+"""
+
+
+def test_a_model_that_comes_by_a_stream_is_there_once(model):
+    grown = growth(f"network = modnet.load(Stream({os.fspath(model('float32'))!r}))", STREAM)
+    assert grown < model("float32").stat().st_size + ALLOWANCE
+
+
+def test_bytes_are_not_copied_where_they_are_mapped(model):
+    before = f"content = open({os.fspath(model('float32'))!r}, 'rb').read()"
+    assert growth("network = modnet.load(content, mmap=True)", before) < 16 << 20
+
+
+def test_writing_into_a_file_that_is_open_takes_64_mb_at_most(model, tmp_path):
+    before = f"network = modnet.load({os.fspath(model('float32'))!r})"
+    assert growth(f"modnet.save(network, open({os.fspath(tmp_path / 'out')!r}, 'wb'))", before) < ALLOWANCE
+
+
 def test_verifying_takes_64_mb_at_most(large):
     assert growth(f"assert verify({os.fspath(large)!r}).whole") < ALLOWANCE
 

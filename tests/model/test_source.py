@@ -157,6 +157,16 @@ def test_the_bytes_of_a_stream_become_the_arrays(path):
     assert flat.ctypes.data % 64 == 0
 
 
+def test_an_open_file_is_read_to_its_end(path):
+    contents = read(path)
+    groups = [Group(name, group.flat, group.layout) for name, group in contents.groups.items()]
+    write(path, contents.header, [*groups, Group("optimizer.mean", np.zeros(9), [("w", 0, (9,))])])
+    for source in (path.open("rb"), io.BytesIO(path.read_bytes())):
+        with source as file:
+            modnet.load(file)
+            assert file.tell() == path.stat().st_size
+
+
 def test_of_a_checkpoint_no_more_is_kept_than_the_network(path, network):
     contents = read(path)
     groups = [Group(name, group.flat, group.layout) for name, group in contents.groups.items()]
@@ -308,6 +318,13 @@ def test_resources_of_a_package(path, network, tmp_path, monkeypatch):
             modnet.load(resources.files(name) / "n.modnet")
 
 
+def test_parameters_are_taken_from_any_source(path, network):
+    for source in (path, path.read_bytes(), io.BytesIO(path.read_bytes())):
+        other = modnet.build(SPEC, seed=1)
+        assert len(modnet.load_parameters(other, source).taken) == 6
+        assert other.forward(X).tobytes() == network.forward(X).tobytes()
+
+
 def test_headers_and_reports_of_sources(path):
     content = path.read_bytes()
     assert read_header(content).id == read_header(path).id
@@ -367,5 +384,5 @@ def test_arrays_that_change_while_they_are_written_are_noticed(network):
             network.parameters.flat[0] += 1
             return super().write(piece)
 
-    with pytest.raises(modnet.ModelFileError, match="the arrays have been changed meanwhile"):
+    with pytest.raises(modnet.ModelFileError, match="the arrays have been changed while"):
         modnet.save(network, Meddling())

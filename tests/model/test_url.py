@@ -49,6 +49,9 @@ class TestWithFsspec:
     def test_local(self, network, tmp_path):
         modnet.save(network, f"file://{tmp_path}/n.modnet")
         assert modnet.load(f"file://{tmp_path}/n.modnet").id == modnet.load(tmp_path / "n.modnet").id == network.id
+        with pytest.raises(FileNotFoundError):
+            modnet.save(network, f"file://{tmp_path}/nowhere/n.modnet")
+        assert not (tmp_path / "nowhere").exists()
         with pytest.raises(OSError, match=r"Is a directory|this is a folder"):
             modnet.load(f"file://{tmp_path}")
 
@@ -56,6 +59,10 @@ class TestWithFsspec:
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
             archive.write(tmp_path / "m.modnet", "in/m.modnet")
         assert modnet.load(f"zip://in/m.modnet::{tmp_path}/a.zip").id == network.id
+        for missing in (f"zip://n.modnet::{tmp_path}/a.zip", f"zip://m.modnet::{tmp_path}/b.zip"):
+            with pytest.raises(FileNotFoundError) as caught:
+                modnet.load(missing)
+            assert caught.value.filename == missing
         with pytest.raises(modnet.ModelFileError, match="a URL with :: in it can only be read"):
             modnet.save(network, f"zip://in/m.modnet::{tmp_path}/a.zip")
 
@@ -65,6 +72,18 @@ class TestWithFsspec:
         with fsspec.open("memory://open.modnet", "wb") as file:
             modnet.save(network, file)
         with fsspec.open("memory://open.modnet", "rb") as file:
+            assert modnet.load(file).id == network.id
+
+    def test_an_open_file_that_says_it_is_a_path(self, network, tmp_path):
+        import fsspec
+
+        system = fsspec.filesystem("file")
+        with system.open(tmp_path / "n.modnet", "wb", autocommit=False) as file:  # it gets its name by `commit`
+            file.write(b"before")
+            modnet.save(network, file)
+        file.commit()
+        with system.open(tmp_path / "n.modnet", "rb") as file:
+            file.seek(6)
             assert modnet.load(file).id == network.id
 
     def test_faults_name_the_url(self, network):
@@ -94,7 +113,7 @@ class TestWithFsspec:
 
 
 def test_without_fsspec(network, monkeypatch):
-    monkeypatch.setitem(sys.modules, "fsspec", None)
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
     for function in (lambda: modnet.load("s3://b/m.modnet"), lambda: modnet.save(network, "s3://b/m.modnet")):
         with pytest.raises(modnet.MissingExtra, match=r"pip install 'modnet-core\[fsspec\]'"):
             function()

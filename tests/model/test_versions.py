@@ -428,7 +428,7 @@ NEWS = {
     new_option: "network.layers[0].spectral_norm: unknown key",
     new_key_of_the_network: "network.precision: unknown key",
     new_key_of_a_column: "input[0].unit: unknown key",
-    new_kind_of_history: "header.history: expected a map",
+    new_kind_of_history: "expected a map",
     new_choice: 'found "duration"',
 }
 

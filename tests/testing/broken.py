@@ -96,6 +96,22 @@ class TriesZeros(Scaling, type="tries_zeros"):
         return shape
 
 
+@breaks("scale and shift", (3,))
+class ForgetsTheShift(Scaling, type="forgets_the_shift"):
+    """Says that it only scales."""
+
+    def scale_and_shift(self, context):
+        return context.params["factor"], 0.0
+
+
+@breaks("takes a scale", (3,))
+class ScalesHalf(Scaling, type="scales_half"):
+    """Scales its factor and not its shift."""
+
+    def with_scaled_output(self, params, scale, shift):
+        return self, {"factor": params["factor"] * scale, "shift": params["shift"] + shift}
+
+
 @breaks("repeats", (3,))
 class RepeatsHalf(Scaling, type="repeats_half"):
     """Adds its shift by itself, so that nothing adds it when the calls are repeated."""
@@ -590,6 +606,33 @@ class GlobalSign(Scaling, type="global_sign"):
         if context.training:
             np.multiply(y, 1 + 1e-15 * round(10 * random.random()), out=y)
         return y
+
+
+@breaks("shared batches", (4,))
+class CentresTheBatch(OnFeatures, type="centres_the_batch"):
+    """Takes the mean of the rows that it is given, which may be a part of a batch. Shapes: (features,) -> as x."""
+
+    def forward(self, context, x):
+        y = context.buffer(x.shape)
+        np.copyto(y, x)
+        return self.centred(context, y)
+
+    def backward(self, context, gradient):
+        return self.centred(context, gradient)
+
+    def centred(self, context, array):
+        if context.training and len(array):
+            np.subtract(array, array.mean(axis=0), out=array)
+        return array
+
+
+@breaks("shared batches", (4,))
+class DrawsForAllRows(Scaling, type="draws_for_all_rows"):
+    """Adds numbers that are the same for all rows, and so have no axis of the batch."""
+
+    def forward(self, context, x):
+        y = super().forward(context, x)
+        return np.add(y, context.rng.random(x.shape[-1]), out=y) if context.training else y
 
 
 @breaks("buffers", (4,))

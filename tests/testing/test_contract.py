@@ -59,6 +59,8 @@ def test_the_layer_without_a_fault_passes(shapes):
         "prepare",
         "promises",
         "repeats",
+        "scale and shift",
+        "takes a scale",
         "target before",
     }
 

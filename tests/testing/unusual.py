@@ -56,7 +56,7 @@ class Counter(OnAnything, type="counter"):
 
     def forward(self, context, x):
         if context.training:
-            context.state["samples"] += len(x)
+            context.state["samples"] += context.sum_of_batch(np.array([float(len(x))]))[0]
         return x
 
     def backward(self, context, gradient):
@@ -67,6 +67,7 @@ class Spread(OnFeatures, type="spread"):
     """x divided by one plus the batch's spread, in training; refuses one sample. Shapes: (features,) -> the same."""
 
     allocates = True
+    divisible = False
 
     def forward(self, context, x):
         if not context.training or not len(x):
@@ -263,6 +264,7 @@ class ByTheRunningSquare(OnFeatures, type="by_the_running_square"):
     """Divides by the running mean square, in training too. Shapes: (features,) -> the same."""
 
     allocates = True
+    divisible = False
 
     def state(self, *input_shapes):
         return {"square": State(input_shapes[0], 1.0)}

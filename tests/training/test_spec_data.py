@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections import namedtuple
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,11 @@ Pet = namedtuple("Pet", COLUMNS)
 
 
 def of_sqlite():
-    base = sqlite3.connect(":memory:")
-    base.row_factory = sqlite3.Row
-    base.execute("create table pets (kind, size, collar)")
-    base.executemany("insert into pets values (?, ?, ?)", [tuple(row.values()) for row in ROWS])
-    return base.execute("select * from pets").fetchall()
+    with closing(sqlite3.connect(":memory:")) as base:
+        base.row_factory = sqlite3.Row
+        base.execute("create table pets (kind, size, collar)")
+        base.executemany("insert into pets values (?, ?, ?)", [tuple(row.values()) for row in ROWS])
+        return base.execute("select * from pets").fetchall()
 
 
 FORMS = {

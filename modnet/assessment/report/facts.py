@@ -174,6 +174,8 @@ def _short(value: Any) -> str:
 def provenance_of(network: Network, samples: Samples | None) -> Iterator[list[str]]:
     """Name, value: versions, seed, fingerprints of the data, what else is known."""
     card = network.card
+    if network.id is not None:
+        yield ["id of the model file", network.id]
     yield ["made with", f"modnet-core {modnet.__version__}, numpy {np.__version__}"]
     for need in plain_needs(origins_of(components_of(card.spec.network), default_registry())):
         components = ", ".join(f"{row['type']} {row['version']}" for row in need["components"])

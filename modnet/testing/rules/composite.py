@@ -80,6 +80,10 @@ class Whole:
         return all(node.layer.differentiable for network in self._networks.values() for node in network.graph.nodes)
 
     @property
+    def divisible(self) -> bool:
+        return all(node.layer.divisible for network in self._networks.values() for node in network.graph.nodes)
+
+    @property
     def true_gradient(self) -> bool:
         return all(node.layer.true_gradient for network in self._networks.values() for node in network.graph.nodes)
 

@@ -108,9 +108,15 @@ class Trial(of_component.Trial):
         """What inputs may be multiplied by: data of the author's own would mean something else."""
         return factor if self.given is None else 1
 
-    def forward(self, context: Context, inputs: Sequence[Array], seed: int = 0, *, copy: bool = True) -> Array:
-        """The output. The layer gets copies of the inputs, so that one that writes into them fails one rule only."""
-        context.rng = np.random.default_rng(seed)
+    def forward(
+        self, context: Context, inputs: Sequence[Array], seed: int = 0, *, copy: bool = True, rng: Any = None
+    ) -> Array:
+        """The output. The layer gets copies of the inputs, so that one that writes into them fails one rule only.
+
+        Args:
+            rng: by default a new generator with that seed.
+        """
+        context.rng = np.random.default_rng(seed) if rng is None else rng
         context.penalty = 0.0
         context.begin()
         context.output_mask = common_mask(context.masks)

@@ -99,6 +99,11 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
     def streams(self) -> bool:  # type: ignore[override]
         return self.causal
 
+    @property
+    def divisible(self) -> bool:  # type: ignore[override]
+        # The random numbers of a weight depend on where its tile is in the batch.
+        return not self.dropout
+
     @classmethod
     def examples(cls) -> Sequence[Example]:
         rotary = cls(heads=4, key_value_heads=2, head_size=6, causal=True, rotary=True, output_bias=False)
@@ -345,22 +350,22 @@ def _remembered_mask(memory: dict[str, Any], mask: Array | None, piece: Array) -
     if mask is None and "mask" not in memory:
         return None
     if "mask" not in memory:
-        before: int = memory.get("key_length", 0)
+        before = memory["key"].shape[1] if "key" in memory else 0
         _remembered(memory, "mask", np.ones((len(piece), before), np.bool_))
     return _remembered(memory, "mask", np.ones(piece.shape[:2], np.bool_) if mask is None else mask)
 
 
 def _remembered(memory: dict[str, Any], name: str, piece: Array) -> Array:
     """All pieces (batch, time, ...) of that name so far, this one at their end."""
-    known: int = memory.get(f"{name}_length", 0)
+    before, kept = memory.get(name), memory.get(f"_{name}")
+    known = 0 if before is None else before.shape[1]
     length = known + piece.shape[1]
-    kept = memory.get(name)
     if kept is None or kept.shape[1] < length:
         # Twice as long each time, so that a step costs the same on average, however many there are.
-        grown = np.empty((len(piece), max(2 * known, length), *piece.shape[2:]), piece.dtype)
-        if kept is not None:
-            grown[:, :known] = kept[:, :known]
-        kept = memory[name] = grown
+        kept = memory[f"_{name}"] = np.empty((len(piece), max(2 * known, length), *piece.shape[2:]), piece.dtype)
+        if before is not None:
+            kept[:, :known] = before
     kept[:, known:length] = piece
-    memory[f"{name}_length"] = length
-    return kept[:, :length]
+    found: Array = kept[:, :length]
+    memory[name] = found
+    return found

@@ -37,6 +37,7 @@ MODULES = {
     "modnet_conv.resampling": "images",
     "modnet_recurrent.gru": "recurrent",
     "modnet_recurrent.lstm": "recurrent",
+    "modnet_recurrent.masking": "recurrent",
     "modnet_recurrent.rnn": "recurrent",
     "modnet_tabular.activations": "tables",
     "modnet_tabular.categories": "tables",

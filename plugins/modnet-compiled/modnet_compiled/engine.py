@@ -76,7 +76,7 @@ class Engine:
         )
         given = [array if _is_plain(array) else array.copy() for array in inputs]
         if wanted:
-            given += [np.ascontiguousarray(raw[number], np.float64) for number in wanted]
+            given += [np.array(raw[number], np.float64, order="C") for number in wanted]
         return program(given)
 
     def _program(self, form: Form) -> tuple[Program, list[int]]:

@@ -151,7 +151,8 @@ def _key(dtype: str, main: str) -> str:
     processor = _processor()
     if not processor:
         return ""
-    parts = [*_FLAGS_OF[dtype], platform.machine(), processor, main, *(_source(name) for name in HEADERS)]
+    compiler = os.environ.get("CC", "")  # and the options in it
+    parts = [*_FLAGS_OF[dtype], compiler, platform.machine(), processor, main, *(_source(name) for name in HEADERS)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 

@@ -47,9 +47,10 @@ class Lowered:
             value: other for value, other, is_raw in zip(self.inputs, given, raw, strict=True) if is_raw
         }
         self._values: dict[int, Value] = dict(enumerate(self.inputs))
+        self._masks: dict[int, Value] = {}
         self._lower(network.graph.behind(network.graph.outputs.values()))
         self.outputs = [self._values[slot] for slot in network.graph.outputs.values()]
-        read = {value.root for operation in self.operations for value in operation.inputs}
+        read = {value.root for operation in self.operations for value in operation.read}
         self.raw_numbers = [number for number, value in enumerate(given) if value in read]
         for number in self.raw_numbers:
             given[number].external = len(self.inputs)
@@ -76,14 +77,20 @@ class Lowered:
         shapes = layer.output_shapes(*(value.shape for value in inputs))
         for slot, shape in zip(node.slots, shapes, strict=True):  # so that the layers behind are looked at in any case
             self._values[slot] = Value(tuple(size or 0 for size in shape), network.dtype)
-        self._writer.params = network.arrays_of(network.parameters, node, node.parameters)
-        self._writer.state = network.arrays_of(network.state, node, node.state)
+        writer, masks = self._writer, self._masks
+        writer.masks = tuple(masks.get(slot) for slot in node.inputs)
+        writer.output_mask = writer.common_mask()
+        writer.params = network.arrays_of(network.parameters, node, node.parameters)
+        writer.state = network.arrays_of(network.state, node, node.state)
         try:
-            made = self._writer.lowered(layer, *inputs)
+            made = writer.lowered(layer, *inputs)
         except CannotCompile as error:
             return str(error)
         for slot, value in zip(node.slots, made if layer.outputs else (made,), strict=True):
             self._values[slot] = value
+            # A layer that combines all steps, or makes other steps, has no mask after it.
+            if writer.output_mask is not None and value.shape[:1] == writer.output_mask.shape:
+                masks[slot] = writer.output_mask
         return ""
 
 

@@ -36,6 +36,9 @@ CODES = {
             "pieces",
             "waves",
             "quantiles",
+            "mask_of_ids",
+            "mask_of_rows",
+            "both_masks",
             "own",
         )
     )
@@ -138,6 +141,7 @@ class Operation:
         scratch: further room.
         weight, bias: (groups, depth, columns) and (groups, columns) of a product, convolution or depthwise, whose first
             two tables they become.
+        mask: of the steps of the first input.
         own: the address of the function of a layer that brings its own C.
     """
 
@@ -150,7 +154,13 @@ class Operation:
     scratch: list[Scratch] = field(default_factory=list)
     weight: Array | None = None
     bias: Array | None = None
+    mask: Value | None = None
     own: int = 0
+
+    @property
+    def read(self) -> tuple[Value, ...]:
+        """All values that it reads."""
+        return self.inputs if self.mask is None else (*self.inputs, self.mask)
 
     @property
     def rectified(self) -> bool:
@@ -178,7 +188,7 @@ def simplified(operations: Sequence[Operation], outputs: Sequence[Value]) -> lis
     readers: dict[Value, int] = {}
     writers: dict[Value, int] = {}
     for operation in operations:
-        for value in operation.inputs:
+        for value in operation.read:
             readers[value.root] = readers.get(value.root, 0) + 1
         writers[operation.output.root] = writers.get(operation.output.root, 0) + 1
     for value in outputs:

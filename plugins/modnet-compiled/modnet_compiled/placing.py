@@ -123,9 +123,8 @@ def _fill(row: Any, number: int, operation: Operation, regions: _Regions, consta
     if operation.name == "convolution" and arrays[0] is not None and operation.weight is not None:
         factors[1] = arrays[0].size / len(operation.weight)
     row["code"] = CODES[operation.name]
-    row["slots"] = [regions.number(value) for value in (*operation.inputs, None, None)[:2]] + [
-        regions.number(operation.output)
-    ]
+    given = (*operation.inputs, None, None)[:2]
+    row["slots"] = [regions.number(value) for value in (*given, operation.output, operation.mask)]
     row["numbers"][: len(numbers)] = numbers
     row["factors"][: len(factors)] = factors
     row["arrays"][: len(arrays)] = [0 if array is None else array.ctypes.data for array in arrays]
@@ -165,7 +164,7 @@ class _Regions:
         self._of_operations: list[list[_Region]] = []
         self._regions: list[_Region] = []
         for number, operation in enumerate(operations):
-            for value in (*operation.inputs, operation.output):
+            for value in (*operation.read, operation.output):
                 root = value.root
                 self._numbers.setdefault(root, len(self._numbers))
                 if root.external is None:

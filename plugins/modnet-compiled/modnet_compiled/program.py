@@ -16,7 +16,7 @@ NUMBERS, ARRAYS, FACTORS = 16, 6, 4
 OPERATION = np.dtype(
     [
         ("code", np.int64),
-        ("slots", np.int64, 3),
+        ("slots", np.int64, 4),
         ("numbers", np.int64, NUMBERS),
         ("arrays", np.uint64, ARRAYS),
         ("factors", np.float64, FACTORS),
@@ -47,13 +47,13 @@ class Workspaces:
         self._idle: list[tuple[int, int, Any, Array]] = []
 
     def borrow(self, size: int, arrays: int) -> tuple[int, int, Any, Array]:
-        """(bytes, address, addresses of arrays, what has to be kept alive), with so many bytes at least."""
+        """(bytes, address, addresses of arrays, what has to be kept alive), with room for so much at least."""
         try:
             found = self._idle.pop()  # atomic, as in `Passes`
         except IndexError:
             pass
         else:
-            if found[0] >= size:
+            if found[0] >= size and len(found[2]) >= arrays:
                 return found
         made = aligned_empty(size, np.dtype(np.uint8))
         return size, made.ctypes.data, (ctypes.c_void_p * arrays)(), made

@@ -26,6 +26,9 @@ class Writer:
 
     Attributes:
         params, state: the arrays of the layer.
+        masks: for each input the mask of its steps, or None; a value of bytes, (time,).
+        raw: an input of the network -> the same in float64, where it was given in another dtype than the network's.
+        output_mask: that of the output. At first it is the common one of the inputs; a layer can set it.
         dtype: of the network.
     """
 
@@ -34,6 +37,8 @@ class Writer:
         self.operations: list[Operation] = []
         self.params: Mapping[str, Array] = {}
         self.state: Mapping[str, Array] = {}
+        self.masks: tuple[Value | None, ...] = ()
+        self.output_mask: Value | None = None
         self.raw: dict[Value, Value] = {}
 
     def value(self, shape: Sequence[int]) -> Value:
@@ -68,12 +73,38 @@ class Writer:
         given = {"numbers": list(numbers), "arrays": list(arrays), "factors": list(factors)}
         return self.add("own", inputs, shape, **given, own=own_operation(self.dtype.name, source))
 
+    def mask(self, name: str, inputs: Sequence[Value], **rest: Any) -> Value:
+        """Adds an operation that makes a mask of the steps of its first input, and gives that."""
+        output = Value(inputs[0].shape[:1], np.dtype(np.uint8))
+        self.operations.append(Operation(name, tuple(inputs), output, **rest))
+        return output
+
+    def both(self, one: Value | None, other: Value | None) -> Value | None:
+        """The mask of the steps that two masks include."""
+        if one is None or other is None or one is other:
+            return one or other
+        return self.mask("both_masks", (one, other), numbers=[one.size])
+
+    def common_mask(self) -> Value | None:
+        """The mask of the steps that all masks of one length include, as `modnet.arrays.common_mask`."""
+        common: Value | None = None
+        for mask in self.masks:
+            if mask is not None and (common is None or mask.shape == common.shape):
+                common = self.both(common, mask)
+        return common
+
+    def refuse_masks(self) -> None:
+        """For layers that look at masks, and have no compiled form for that.
+
+        Raises:
+            CannotCompile: there is one.
+        """
+        if any(mask is not None for mask in self.masks):
+            raise CannotCompile("it has no compiled form behind padding, which makes a mask")
+
     def reshaped(self, x: Value, shape: Sequence[int]) -> Value:
         """The same numbers in another shape, which costs nothing."""
-        made = Value(tuple(shape), x.dtype, x.root, x.external)
-        if x in self.raw:
-            self.raw[made] = self.raw[x]
-        return made
+        return Value(tuple(shape), x.dtype, x.root, x.external)
 
     def product(self, x: Value, weight: Array, bias: Array | None = None) -> Value:
         """x W + b along the last axis; W (features, outputs)."""
@@ -139,7 +170,9 @@ class Writer:
         """The mean over `count` axes of a sample from `axis` on, or the greatest number."""
         outer, middle, inner = (math.prod(part) for part in _parts(x.shape, axis, count))
         shape = (*x.shape[:axis], *x.shape[axis + count :])
-        return self.add("reduce", (x,), shape, numbers=[outer, middle, inner, int(greatest)])
+        mask = self.masks[0] if axis == 0 and self.masks else None
+        of_step = middle // mask.size if mask is not None and mask.size else 1
+        return self.add("reduce", (x,), shape, numbers=[outer, middle, inner, int(greatest), of_step], mask=mask)
 
     def copy(self, x: Value, output: Value, lines: int, line: int, places: Sequence[int]) -> None:
         """Copies lines of numbers.

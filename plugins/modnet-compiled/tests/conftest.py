@@ -1,17 +1,18 @@
 import os
-import shlex
-import shutil
 
 import numpy as np
 import pytest
+from modnet_compiled.library import _compiler
 
-COMPILER = shutil.which((shlex.split(os.environ.get("CC", "")) or ["cc"])[0]) or shutil.which("gcc")
+import modnet
 
 
 def pytest_collection_modifyitems(items):
-    if not COMPILER:
+    try:
+        _compiler()
+    except modnet.ModnetError as error:
         for item in items:
-            item.add_marker(pytest.mark.skip(reason="there is no C compiler"))
+            item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
 @pytest.fixture(autouse=True)

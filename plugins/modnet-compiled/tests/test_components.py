@@ -10,7 +10,6 @@ from modnet_compiled.errors import CannotCompile
 NOT_COMPILED = {
     "conv3d",
     "conv_transpose2d",
-    "masking",
     "multi_head_attention",
     "positional_embedding",
     "rotary_embedding",
@@ -43,11 +42,18 @@ def test_what_is_not_compiled(name):
 
 
 def test_all_that_is_not_compiled_is_named_at_once():
-    layers = [{"type": "embedding", "vocabulary_size": 5, "embedding_size": 4, "padding": 0}]
-    layers.append({"type": "positional_embedding", "max_length": 9})
+    pytest.importorskip("modnet_attention")
+    pytest.importorskip("modnet_conv")
+    layers = [
+        {"type": "embedding", "vocabulary_size": 5, "embedding_size": 4, "padding": 0},
+        {"type": "conv1d", "out_channels": 4, "kernel_size": 1},
+        {"type": "positional_embedding", "max_length": 9},
+        {"type": "multi_head_attention", "heads": 2},
+    ]
     with pytest.raises(CannotCompile) as caught:
-        engine_of(chain([*layers, {"type": "multi_head_attention", "heads": 2}], ["variable"]))
+        engine_of(chain(layers, ["variable"]))
     text = str(caught.value)
-    assert "network.layers[0] (embedding): padding makes a mask" in text
-    assert "network.layers[1] (positional_embedding): modnet_attention.positions." in text
+    assert "3 layers have no compiled form" in text
+    assert "network.layers[1] (conv1d): it has no compiled form behind padding" in text
+    assert "network.layers[2] (positional_embedding): modnet_attention.positions." in text
     assert "(multi_head_attention)" in text

@@ -67,6 +67,7 @@ def test_predict(tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_compiled_is_said_on_one_line(tmp_path, monkeypatch):
+    pytest.importorskip("modnet_conv")
     monkeypatch.chdir(tmp_path)
     spec = {"network": {"input": [4, 4, 2], "layers": [{"type": "upsample2d", "mode": "bilinear"}]}}
     modnet.save(modnet.build(spec), "m.modnet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from modnet_compiled import library
@@ -57,8 +58,9 @@ def test_two_processes_at_once(tmp_path, quick_compiler):
     assert made.name.startswith("float32-")
     assert folder.stat().st_mode & 0o777 == 0o700
     assert not made.stat().st_mode & 0o077
-    # And now without a compiler.
-    third = asked(XDG_CACHE_HOME=str(tmp_path), CC="/nowhere/cc")
+    # And now without the compiler.
+    Path(os.environ["CC"]).unlink()
+    third = asked(XDG_CACHE_HOME=str(tmp_path))
     _, said = third.communicate(timeout=120)
     assert not third.returncode, said
 
@@ -114,3 +116,16 @@ def test_code_that_others_could_have_changed_is_made_again(quick_compiler, cache
     path.chmod(0o666)
     assert library.library.__wrapped__("float32").panel in (8, 16, 32)
     assert not path.stat().st_mode & 0o077
+
+
+def test_code_is_for_one_processor_and_one_compiler(monkeypatch):
+    main = library._source("run.c")
+    keys = {library._key("float32", main), library._key("float64", main), library._key("float32", "")}
+    monkeypatch.setenv("CC", "clang -O2")
+    keys.add(library._key("float32", main))
+    monkeypatch.delenv("CC")
+    monkeypatch.setattr(library, "_processor", lambda: "flags: sse2")
+    keys.add(library._key("float32", main))
+    assert len(keys) == 5
+    monkeypatch.setattr(library, "_processor", lambda: "")  # not to be found out: nothing is kept
+    assert library._key("float32", main) == ""

@@ -16,6 +16,7 @@ from modnet.kinds.component import Example
 from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import Layer, Parameter
 from modnet.kinds.node import Composite, Node
+from modnet.layers import linear
 from modnet_conv import masks
 from modnet_conv.correlation import Correlation, correlate, correlation, correlation_gradients, spread
 from modnet_conv.geometry import (
@@ -146,6 +147,25 @@ class Convolution(Windowed):
 
     def plan(self, x: Array) -> Correlation:
         return correlation(self.windows(x.shape[1:-1]), x.shape[-1], self.out_channels, self.groups, x.dtype)
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        return linear.with_bias(self, params["weight"] * scale, params.get("bias", 0.0) * scale + shift)
+
+    def with_scaled_input(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        weight = params["weight"]
+        if (np.any(shift) and not self._sees_itself_alone()) or (self.groups > 1 and (scale.ndim or shift.ndim)):
+            return None
+        scale, shift = (np.broadcast_to(part, weight.shape[-2]) for part in (scale, shift))
+        further = (weight * shift[:, None]).reshape(-1, self.out_channels).sum(axis=0)
+        return linear.with_bias(self, weight * scale[:, None], params.get("bias", 0.0) + further)
+
+    def _sees_itself_alone(self) -> bool:
+        """Whether no window meets a zero that is not in the image: padding, or a step that a mask leaves out."""
+        return self.axes > 1 and all(max(sides) <= 0 for sides in margins(self.padding, self.axes) or ((1, 1),))
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
@@ -321,6 +341,11 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
         lines = context.buffer((weight.shape[0] * weight.shape[1], count, weight.shape[-1]))
         context.do(np.copyto, lines, weight.reshape(-1, 1, weight.shape[-1]))
         return lines
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        return linear.with_bias(self, params["weight"] * scale, params.get("bias", 0.0) * scale + shift)
 
     def forward(self, context: Context, x: Array) -> Array:
         windows = self.windows(x.shape[1:-1])
@@ -519,6 +544,17 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
     def plan(self, x: Array) -> Correlation:
         """That of the convolution which this is the transposed map of."""
         return correlation(self.sizes(x.shape[1:-1]), self.out_channels, x.shape[-1], self.groups, x.dtype)
+
+    def with_scaled_output(
+        self, params: Mapping[str, Array], scale: Array, shift: Array
+    ) -> tuple[Layer, dict[str, Array]] | None:
+        if self.groups > 1 and scale.ndim:
+            return None
+        weight = params["weight"] * np.broadcast_to(scale, params["weight"].shape[-2])[:, None]
+        bias = params.get("bias", 0.0) * scale + shift
+        if not self.bias and not np.any(bias):
+            return self, {"weight": weight}
+        return self.replace(bias=True), {"weight": weight, "bias": np.broadcast_to(bias, self.out_channels)}
 
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)

@@ -85,7 +85,9 @@ def _of_files(
     look: Callable[[PartsPredicted], object] = lambda found: None,
     **options: Any,
 ) -> PartsPredicted:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+    }
     plan = Plan(model, data, out, Prediction(**values))
     found = plan.run(lambda: DaskScheduler(client or default_client()), resume, look)
     if found.lost is not None:

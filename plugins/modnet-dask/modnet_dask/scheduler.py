@@ -7,7 +7,7 @@ import queue
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
@@ -61,7 +61,7 @@ class DaskScheduler:
             self.client.register_plugin(sending)
         return file
 
-    def run(self, work: Work, tasks: Sequence[Any]) -> Iterator[Ended]:
+    def run(self, work: Work, tasks: Sequence[Any]) -> Generator[Ended]:
         """As the protocol says. A task whose worker was lost several times is tried by itself in the end: workers die
         with all that they were given, so only then is it known which task it was.
 
@@ -127,7 +127,7 @@ class Running:
         self._attempts: Counter[int] = Counter()
         self._lost: Counter[int] = Counter()
 
-    def endings(self) -> Iterator[Ended]:
+    def endings(self) -> Generator[Ended]:
         """What became of each task, as soon as it is known. What is given out is taken back if this is closed."""
         self._client.subscribe_topic("all", self._hear)
         try:

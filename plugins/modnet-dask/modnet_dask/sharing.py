@@ -64,7 +64,7 @@ def copy_of(file: SharedFile, worker: Any) -> Path:
     return Path(worker.local_directory).parent / FOLDER / f"{file.digest[:32]}{file.path.suffix}"
 
 
-class SendFile(WorkerPlugin):  # type: ignore[misc]
+class SendFile(WorkerPlugin):
     """Gives each machine a copy of a file, also where a worker comes later; the copy goes when the plugin does."""
 
     def __init__(self, file: SharedFile, content: bytes) -> None:

@@ -67,8 +67,9 @@ def batch_norm_gradient(gradient, normalized, through_mean, through_variance, fa
 
 def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
     def forward(context, x):
-        if context.training and context.masks[0] is not None:
-            return layer.forward(context, x)  # of sequences that end early only the steps that there are count
+        if context.training and (context.masks[0] is not None or context.share is not None):
+            # Of sequences that end early only the steps that there are count, and of a shared batch all rows.
+            return layer.forward(context, x)
         rows = rows_of(x, x.shape[-1])
         normalized, y = context.buffer(rows.shape), context.buffer(rows.shape)
         mean, variance = context.state["running_mean"], context.state["running_variance"]
@@ -79,7 +80,7 @@ def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
             layer.follow(context, mean, variance * (len(rows) / (len(rows) - 1)))
         inverse = 1 / np.sqrt(variance + layer.epsilon)
         normalize_columns(rows, mean, inverse, context.params["scale"], context.params["shift"], normalized, y)
-        context.save(normalized, inverse, of_batch, None)
+        context.save(normalized, inverse, len(rows) if of_batch else 0, None)
         return y.reshape(x.shape)
 
     return forward
@@ -87,15 +88,15 @@ def batch_norm_forward(layer: Any, dtype: np.dtype[Any]) -> Method:
 
 def batch_norm_backward(layer: Any, dtype: np.dtype[Any]) -> Method:
     def backward(context, gradient):
-        normalized, inverse, of_batch, left = context.saved
-        if left is not None:
+        normalized, inverse, count, left = context.saved
+        if left is not None or context.share is not None:
             return layer.backward(context, gradient)
         rows = rows_of(gradient, gradient.shape[-1])
         scale, shift = context.grads["scale"], context.grads["shift"]
         sum_columns(rows, normalized, scale, shift)
         if not context.needs_input_gradient:
             return None
-        count = len(rows) if of_batch else math.inf  # The running mean and variance do not depend on x.
+        count = count or math.inf  # The running mean and variance do not depend on x.
         batch_norm_gradient(rows, normalized, shift / count, scale / count, context.params["scale"] * inverse)
         return rows.reshape(gradient.shape)
 

@@ -19,8 +19,18 @@ const DIMENSION_LIMIT = 32;
 
 /** dtype -> its bytes. @type {Record<string, number>} */
 const SIZES = {
-  float16: 2, float32: 4, float64: 8, int8: 1, int16: 2, int32: 4, int64: 8,
-  uint8: 1, uint16: 2, uint32: 4, uint64: 8, bool: 1,
+  float16: 2,
+  float32: 4,
+  float64: 8,
+  int8: 1,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  uint8: 1,
+  uint16: 2,
+  uint32: 4,
+  uint64: 8,
+  bool: 1,
 };
 
 const SEGMENT_KEYS = "dtype group length offset sha256";
@@ -32,7 +42,7 @@ const utf8 = new TextEncoder();
 
 /**
  * An array of a file.
- * @typedef {{ data: Float32Array | Float64Array, shape: number[] }} FileArray
+ * @typedef {{ data: Float32Array | Float64Array, shape: number[], dtype: string }} FileArray
  *
  * @typedef {object} Segment
  * @property {string} group
@@ -74,7 +84,9 @@ function checkMagic(bytes) {
   if (bytes.length < 9) throw new ModelFileError("the file is cut: it ends before its version");
   const version = bytes[8];
   if (version > VERSION && version < 0x80) {
-    throw new ModelFileError(`the file has format version ${version}, and this reader knows ${VERSION}; update @modnet/reader`);
+    throw new ModelFileError(
+      `the file has format version ${version}, and this reader knows ${VERSION}; update @modnet/reader`,
+    );
   }
   if (version !== VERSION) throw new ModelFileError(`byte 8 is no format version: ${version}`);
 }
@@ -86,10 +98,13 @@ function checkMagic(bytes) {
  * @returns the id of the file, in hexadecimal digits
  */
 function checkId(bytes, end) {
-  if (bytes.length < end + ID_LENGTH) throw new ModelFileError("the file is cut: it ends before the digest of its header");
-  if (bytes[end] !== 0xc4 || bytes[end + 1] !== 32) throw new ModelFileError("the digest of the header is not where it has to be");
+  if (bytes.length < end + ID_LENGTH)
+    throw new ModelFileError("the file is cut: it ends before the digest of its header");
+  if (bytes[end] !== 0xc4 || bytes[end + 1] !== 32)
+    throw new ModelFileError("the digest of the header is not where it has to be");
   const digest = bytes.subarray(end + 2, end + ID_LENGTH);
-  if (!areEqual(sha256(bytes.subarray(0, end)), digest)) throw new ModelFileError("the header is damaged: its digest differs");
+  if (!areEqual(sha256(bytes.subarray(0, end)), digest))
+    throw new ModelFileError("the header is damaged: its digest differs");
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
@@ -126,10 +141,13 @@ function segmentsOf(rows, start) {
     const offset = before ? nextPayload(before.offset + before.length) : start;
     checkName(row.group, where);
     checkGroup(row, made, where);
-    if (row.offset !== offset - start) throw new ModelFileError(`${where}: the offset is ${show(row.offset)}, expected ${offset - start}`);
+    if (row.offset !== offset - start)
+      throw new ModelFileError(`${where}: the offset is ${show(row.offset)}, expected ${offset - start}`);
     const isLength = Number.isInteger(row.length) && row.length >= 0 && row.length <= VIEW_LIMIT;
-    if (!isLength || row.length % SIZES[row.dtype]) throw new ModelFileError(`${where}: ${show(row.length)} is no length in bytes of ${row.dtype} elements`);
-    if (!(row.sha256 instanceof Uint8Array) || row.sha256.length !== 32) throw new ModelFileError(`${where}: the sha256 is not 32 bytes`);
+    if (!isLength || row.length % SIZES[row.dtype])
+      throw new ModelFileError(`${where}: ${show(row.length)} is no length in bytes of ${row.dtype} elements`);
+    if (!(row.sha256 instanceof Uint8Array) || row.sha256.length !== 32)
+      throw new ModelFileError(`${where}: the sha256 is not 32 bytes`);
     made.push({ ...row, offset, views: [] });
   });
   return made;
@@ -142,10 +160,12 @@ function segmentsOf(rows, start) {
  * @param {string} where
  */
 function checkGroup(row, made, where) {
-  if (typeof row.dtype !== "string" || !Object.hasOwn(SIZES, row.dtype)) throw new ModelFileError(`${where}: unknown dtype ${show(row.dtype)}`);
+  if (typeof row.dtype !== "string" || !Object.hasOwn(SIZES, row.dtype))
+    throw new ModelFileError(`${where}: unknown dtype ${show(row.dtype)}`);
   const before = made.at(-1);
   if (before?.group === row.group) {
-    if (before?.dtype !== row.dtype) throw new ModelFileError(`${where}: the group ${show(row.group)} has several dtypes`);
+    if (before?.dtype !== row.dtype)
+      throw new ModelFileError(`${where}: the group ${show(row.group)} has several dtypes`);
   } else if (made.some((segment) => segment.group === row.group)) {
     throw new ModelFileError(`${where}: the group ${show(row.group)} occurs twice`);
   }
@@ -162,7 +182,7 @@ function checkName(name, where) {
 }
 
 /**
- * Gives each segment its views, which have to fill it, in order.
+ * Gives each segment its views, which have to fill it; the rows are in the order of the segments.
  * @param {any} rows
  * @param {Segment[]} segments
  * @param {number} start
@@ -171,35 +191,44 @@ function addViews(rows, segments, start) {
   if (!Array.isArray(rows)) throw new ModelFileError("views: expected a list");
   /** @type {Set<string>} */
   const taken = new Set();
-  let home = 0;
-  let at = segments[0]?.offset ?? start;
-  rows.forEach((row, number) => {
-    const where = `views[${number}]`;
-    if (!Array.isArray(row) || row.length !== 4) throw new ModelFileError(`${where}: expected a list of name, segment, offset and shape`);
-    const [name, segment, offset, shape] = row;
-    checkName(name, where);
-    while (home < segments.length && home < segment) at = leave(segments, home++);
-    if (segment !== home || home >= segments.length) throw new ModelFileError(`${where}: out of order, or in a segment that does not exist`);
-    if (offset !== at - start) throw new ModelFileError(`${where}: ${show(name)} starts at ${show(offset)}, expected ${at - start}`);
-    const { group, dtype, length, offset: first, views } = segments[home];
-    at += arrayLength(shape, SIZES[dtype], where);
-    if (at > first + length) throw new ModelFileError(`${where}: ${show(name)} ends outside its segment`);
-    if (taken.has(`${group}\0${name}`)) throw new ModelFileError(`${where}: ${show(name)} occurs twice in its group`);
-    taken.add(`${group}\0${name}`);
-    views.push({ name, offset: start + offset, shape });
+  let count = 0;
+  segments.forEach((segment, number) => {
+    let at = segment.offset;
+    for (; count < rows.length && rows[count]?.[1] === number; count++) {
+      at = addView(rows[count], segment, at, start, taken, `views[${count}]`);
+    }
+    const left = segment.offset + segment.length - at;
+    if (left)
+      throw new ModelFileError(
+        `views[${count}]: the views before it leave ${left} bytes of segments[${number}] unused`,
+      );
   });
-  while (home < segments.length) at = leave(segments, home++);
+  if (count < rows.length)
+    throw new ModelFileError(`views[${count}]: no view, out of order, or in a segment that does not exist`);
+}
 
-  /**
-   * The start of the next segment, when this one is full.
-   * @param {Segment[]} all
-   * @param {number} number
-   */
-  function leave(all, number) {
-    const { offset, length } = all[number];
-    if (at !== offset + length) throw new ModelFileError(`segments[${number}]: its views leave ${offset + length - at} bytes unused`);
-    return all[number + 1]?.offset ?? at;
-  }
+/**
+ * Gives a segment a view, and gives where it ends.
+ * @param {any} row
+ * @param {Segment} segment
+ * @param {number} at where it has to begin
+ * @param {number} start
+ * @param {Set<string>} taken names, with their groups
+ * @param {string} where
+ */
+function addView(row, { group, dtype, length, offset: first, views }, at, start, taken, where) {
+  if (!Array.isArray(row) || row.length !== 4)
+    throw new ModelFileError(`${where}: expected a list of name, segment, offset and shape`);
+  const [name, , offset, shape] = row;
+  checkName(name, where);
+  if (offset !== at - start)
+    throw new ModelFileError(`${where}: ${show(name)} starts at ${show(offset)}, expected ${at - start}`);
+  const end = at + arrayLength(shape, SIZES[dtype], where);
+  if (end > first + length) throw new ModelFileError(`${where}: ${show(name)} ends outside its segment`);
+  if (taken.has(`${group}\0${name}`)) throw new ModelFileError(`${where}: ${show(name)} occurs twice in its group`);
+  taken.add(`${group}\0${name}`);
+  views.push({ name, offset: at, shape });
+  return end;
 }
 
 /**
@@ -208,11 +237,13 @@ function addViews(rows, segments, start) {
  * @param {string} where
  */
 function arrayLength(shape, size, where) {
-  if (!Array.isArray(shape) || shape.length > DIMENSION_LIMIT) throw new ModelFileError(`${where}: the shape is no list of at most ${DIMENSION_LIMIT} lengths`);
+  if (!Array.isArray(shape) || shape.length > DIMENSION_LIMIT)
+    throw new ModelFileError(`${where}: the shape is no list of at most ${DIMENSION_LIMIT} lengths`);
   let length = size;
   let whole = size; // with lengths of 0 counted as 1
   for (const axis of shape) {
-    if (!Number.isInteger(axis) || axis < 0) throw new ModelFileError(`${where}: the shape has ${show(axis)} as a length`);
+    if (!Number.isInteger(axis) || axis < 0)
+      throw new ModelFileError(`${where}: the shape has ${show(axis)} as a length`);
     length *= axis;
     whole *= axis || 1;
   }
@@ -229,8 +260,10 @@ function arrayLength(shape, size, where) {
 function checkFrames(bytes, segments, end) {
   const last = segments.at(-1);
   const length = last ? last.offset + last.length : end;
-  if (bytes.length < length) throw new ModelFileError(`the file is cut: it has ${bytes.length} bytes, and its header asks for ${length}`);
-  if (bytes.length > length) throw new ModelFileError(`${bytes.length - length} bytes stand behind the end of the file`);
+  if (bytes.length < length)
+    throw new ModelFileError(`the file is cut: it has ${bytes.length} bytes, and its header asks for ${length}`);
+  if (bytes.length > length)
+    throw new ModelFileError(`${bytes.length - length} bytes stand behind the end of the file`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   segments.forEach(({ offset, length: claim }, number) => {
     const frame = offset - FRAME_LENGTH;
@@ -253,12 +286,13 @@ function addArrays(bytes, segment, arrays) {
   for (let at = 0, leaf = 0; at < payload.length; at += CHUNK_LENGTH, leaf += 32) {
     leaves.set(sha256(payload.subarray(at, at + CHUNK_LENGTH)), leaf);
   }
-  if (!areEqual(sha256(leaves), segment.sha256)) throw new ModelFileError(`an array is damaged: the digest of ${show(segment.group)} differs`);
+  if (!areEqual(sha256(leaves), segment.sha256))
+    throw new ModelFileError(`an array is damaged: the digest of ${show(segment.group)} differs`);
   for (const { name, offset, shape } of segment.views) {
     const count = shape.reduce((product, axis) => product * axis, 1);
     const length = count * SIZES[segment.dtype];
     const content = bytes.slice(offset, offset + length); // a copy, which starts where any element may
-    arrays.set(`${segment.group} ${name}`, { data: numbers(content, segment.dtype), shape });
+    arrays.set(`${segment.group} ${name}`, { data: numbers(content, segment.dtype), shape, dtype: segment.dtype });
   }
 }
 
@@ -270,7 +304,8 @@ function numbers(content, dtype) {
   const view = new DataView(content.buffer);
   if (dtype === "float32") return fill(new Float32Array(content.length / 4), (at) => view.getFloat32(4 * at, true));
   if (dtype === "float64") return fill(new Float64Array(content.length / 8), (at) => view.getFloat64(8 * at, true));
-  if (dtype === "float16") return fill(new Float32Array(content.length / 2), (at) => half(view.getUint16(2 * at, true)));
+  if (dtype === "float16")
+    return fill(new Float32Array(content.length / 2), (at) => half(view.getUint16(2 * at, true)));
   throw new ModelFileError(`the arrays of a network are floats, found ${dtype}`);
 }
 

@@ -1,6 +1,15 @@
+import { printable } from "./words.js";
+
+const MESSAGE_LIMIT = 4000;
+
 /** A file that is damaged, or no model file, or one of a later modnet. */
 export class ModelFileError extends Error {
   name = "ModelFileError";
+
+  /** @param {string} message in which names of a stranger's file may stand */
+  constructor(message) {
+    super(printable(message.slice(0, MESSAGE_LIMIT)).slice(0, MESSAGE_LIMIT));
+  }
 }
 
 /** A model with layers, or options of layers, that this reader does not have; `missing` has them. */

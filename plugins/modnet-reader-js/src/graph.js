@@ -17,7 +17,21 @@ const NODE_LIMIT = 10_000;
 const BYTES_FOR_A_NODE = 256;
 
 /** The options that any node may have; the last of them only training needs. */
-const OF_NODE = ["type", "name", "inputs", "activation", "shares", "trainable", "l1", "l2", "learning_rate", "weight_decay"];
+const OF_NODE = [
+  "type",
+  "name",
+  "inputs",
+  "activation",
+  "shares",
+  "trainable",
+  "l1",
+  "l2",
+  "learning_rate",
+  "weight_decay",
+];
+
+/** What names of nodes and inputs are made of. */
+const NAME = /^[A-Za-z0-9_-]+$/;
 
 /**
  * @typedef {object} Node
@@ -45,7 +59,10 @@ export class Graph {
   constructor(spec, arrays, bytes, Floats) {
     const { network, nodes } = spec;
     this.members = network.members ?? 1;
-    check(Number.isSafeInteger(this.members) && this.members >= 1 && this.members <= 10_000, `members: found ${show(this.members)}`);
+    check(
+      Number.isSafeInteger(this.members) && this.members >= 1 && this.members <= 10_000,
+      `members: found ${show(this.members)}`,
+    );
     this.inputs = inputShapes(network.input);
     const builder = new Builder(this.inputs, NODE_LIMIT + Math.floor(bytes / BYTES_FOR_A_NODE));
     this.outputs = builder.build(network.layers, network.outputs, nodes);
@@ -68,7 +85,12 @@ export class Graph {
       const given = node.inputs.map((slot) => (node.isLast ? joined(values[slot]) : values[slot]));
       values.push(
         node.isApart
-          ? node.runs.map((run, member) => runNode(run, given.map((value) => (Array.isArray(value) ? value[member] : value))))
+          ? node.runs.map((run, member) =>
+              runNode(
+                run,
+                given.map((value) => (Array.isArray(value) ? value[member] : value)),
+              ),
+            )
           : runNode(node.runs[0], /** @type {Value[]} */ (given)),
       );
       for (const slot of readers[number]) values[slot] = []; // nothing reads it any more
@@ -106,7 +128,10 @@ function runNode(run, given) {
   if (!run) return given[0];
   const masks = given.map(({ mask }) => mask);
   const step = { masks, mask: commonMask(masks) };
-  const x = run(given.map((value) => value.x), step);
+  const x = run(
+    given.map((value) => value.x),
+    step,
+  );
   const mask = step.mask;
   // What combines all steps, or makes other steps, has no mask.
   return { x, mask: mask && x.shape.length > 1 && x.shape[1] === mask.shape[1] ? mask : null };
@@ -149,14 +174,20 @@ function inputShapes(input) {
   /** @type {[string, any][]} */
   const named = Array.isArray(input) ? [["input", input]] : Object.entries(input ?? {});
   check(named.length > 0, "network.input: expected a shape, or a map of shapes");
-  return new Map(named.map(([name, shape]) => {
-    check(Array.isArray(shape), `network.input: expected a shape, found ${show(shape)}`);
-    return [name, shape.map((/** @type {any} */ axis) => {
-      if (axis === "variable" || axis === null) return null;
-      check(Number.isSafeInteger(axis) && axis >= 0, `network.input: expected a size, found ${show(axis)}`);
-      return axis;
-    })];
-  }));
+  return new Map(
+    named.map(([name, shape]) => {
+      check(NAME.test(name), `network.input: a name consists of letters, digits, _ and -; found ${show(name)}`);
+      check(Array.isArray(shape), `network.input: expected a shape, found ${show(shape)}`);
+      return [
+        name,
+        shape.map((/** @type {any} */ axis) => {
+          if (axis === "variable" || axis === null) return null;
+          check(Number.isSafeInteger(axis) && axis >= 0, `network.input: expected a size, found ${show(axis)}`);
+          return axis;
+        }),
+      ];
+    }),
+  );
 }
 
 class Builder {
@@ -219,13 +250,22 @@ class Builder {
     const chosen = new Set(tables.map((table) => table.name).filter((name) => typeof name === "string"));
     const counts = new Map();
     for (const table of tables) {
-      if (this.nodes.length + this.pending > this.most) throw new ModelFileError(`there are more nodes than the limit of ${this.most}`);
+      if (this.nodes.length + this.pending > this.most)
+        throw new ModelFileError(`there are more nodes than the limit of ${this.most}`);
       this.pending--;
       const name = table.name ?? automaticName(standsFor(table), counts, chosen);
+      check(
+        typeof name === "string" && NAME.test(name),
+        `a name consists of letters, digits, _ and -; found ${show(name)}`,
+      );
       const names = [name];
       previous = this.add(table, scope, name, this.sources(table, scope, previous));
       if (table.activation) {
         const activation = typeof table.activation === "string" ? { type: table.activation } : table.activation;
+        check(
+          typeOf(bareName(activation.type))?.kind === "activation",
+          `${name}: ${show(activation.type)} is no activation`,
+        );
         names.push(automaticName(bareName(activation.type), counts, chosen));
         previous = this.add(activation, scope, names[1], [previous]);
         setDefault(scope.names, names[1], previous);
@@ -249,7 +289,8 @@ class Builder {
       check(Array.isArray(table.inputs), `inputs: expected a list, found ${show(table.inputs)}`);
       return table.inputs.map((/** @type {any} */ name) => this.slot(name, scope, "inputs"));
     }
-    if (previous === null) throw new ModelFileError("the network has several inputs, and a node does not say which one it reads");
+    if (previous === null)
+      throw new ModelFileError("the network has several inputs, and a node does not say which one it reads");
     return [previous];
   }
 
@@ -266,7 +307,10 @@ class Builder {
     const first = this.nodes.length;
     const { type, options } = layerOf(table, name);
     const [fewest, most] = type.inputs ?? (type.expand ? [1, null] : [1, 1]);
-    check(inputs.length >= fewest && (most === null || inputs.length <= most), `${name}: found ${inputs.length} inputs`);
+    check(
+      inputs.length >= fewest && (most === null || inputs.length <= most),
+      `${name}: found ${inputs.length} inputs`,
+    );
     let slot;
     if (type.expand) {
       const inner = inputs.length === 1 ? ["input"] : inputs.map((_, number) => `input_${number + 1}`);
@@ -276,6 +320,7 @@ class Builder {
       slot = this.append(name, type, options, inputs);
     }
     this.spans.set(name, [first, this.nodes.length]);
+    check(typeof (table.shares ?? "") === "string", `${name}: shares: expected a name, found ${show(table.shares)}`);
     if (table.shares) this.share(scope.prefix + table.shares, name, first);
     return slot;
   }
@@ -290,7 +335,18 @@ class Builder {
     const shapes = inputs.map((slot) => this.shapes[slot]);
     const shape = told(name, shapes, () => type.shape?.(options, ...shapes) ?? shapes[0]);
     /** @type {Node} */
-    const node = { name, type, options, inputs, shapes, shape, owner: /** @type {any} */ (null), isLast: false, isApart: false, runs: [] };
+    const node = {
+      name,
+      type,
+      options,
+      inputs,
+      shapes,
+      shape,
+      owner: /** @type {any} */ (null),
+      isLast: false,
+      isApart: false,
+      runs: [],
+    };
     node.owner = node;
     this.nodes.push(node);
     this.shapes.push(node.shape);
@@ -307,9 +363,12 @@ class Builder {
     const [start, end] = this.spans.get(target) ?? [0, 0];
     const ours = this.nodes.slice(first);
     const theirs = this.nodes.slice(start, end);
-    const isSame = target !== name && ours.length === theirs.length && ours.every((node, place) => node.type === theirs[place].type);
+    const isSame =
+      target !== name && ours.length === theirs.length && ours.every((node, place) => node.type === theirs[place].type);
     check(isSame, `${name}: shares ${show(target)}, which is no earlier node of the same type`);
-    ours.forEach((node, place) => { node.owner = theirs[place].owner; });
+    ours.forEach((node, place) => {
+      node.owner = theirs[place].owner;
+    });
   }
 }
 
@@ -363,9 +422,14 @@ function layerOf(table, name) {
   if (!type) throw new ModelFileError(`${name}: unknown type ${show(table.type)}`);
   const known = type.options ?? {};
   for (const option of Object.keys(table)) {
-    check(option in known || OF_NODE.includes(option), `${name}: this reader does not know the option ${show(option)} of ${table.type}`);
+    check(
+      option in known || OF_NODE.includes(option),
+      `${name}: this reader does not know the option ${show(option)} of ${table.type}`,
+    );
   }
-  const options = Object.fromEntries(Object.entries(known).map(([option, read]) => [option, read(table[option], `${name}.${option}`)]));
+  const options = Object.fromEntries(
+    Object.entries(known).map(([option, read]) => [option, read(table[option], `${name}.${option}`)]),
+  );
   if (bareName(table.type) !== "per_member") return { type, options };
   return { type: { ...type, expand: (chosen, inputs) => [{ ...chosen, type: FOR_MEMBERS, inputs }] }, options };
 }
@@ -411,6 +475,7 @@ function markLast(graph) {
  */
 function bind(graph, arrays, Floats) {
   const left = new Set(arrays.keys());
+  const dtype = Floats === Float64Array ? "float64" : "float32";
   const apart = graph.shapes.map(() => false);
   graph.nodes.forEach((node, number) => {
     const slot = graph.inputs.size + number;
@@ -422,22 +487,38 @@ function bind(graph, arrays, Floats) {
     const members = node.isApart ? graph.members : 0;
     /** @type {Record<string, import("./tensor.js").Floats>} */
     const found = {};
-    for (const [group, wanted] of [["parameters", parameters], ["state", state]]) {
+    for (const [group, wanted] of [
+      ["parameters", parameters],
+      ["state", state],
+    ]) {
       for (const [name, shape] of Object.entries(wanted)) {
         const key = `${group} ${node.owner.name}.${name}`;
         const array = arrays.get(key);
         if (array === undefined && node.type.optional?.includes(name)) continue;
         const expected = members ? [members, ...shape] : shape;
-        check(array?.shape.join() === expected.join() && array !== undefined,
-          `the network asks for the array ${node.owner.name}.${name} of shape ${shapeText(expected)}, and the file has ${array ? shapeText(array.shape) : "none"}`);
+        check(
+          array?.shape.join() === expected.join() && array !== undefined,
+          `the network asks for the array ${node.owner.name}.${name} of shape ${shapeText(expected)}, and the file has ${array ? shapeText(array.shape) : "none"}`,
+        );
+        check(
+          array?.dtype === "float16" || array?.dtype === dtype,
+          `the array ${node.owner.name}.${name} is ${array?.dtype}, and the network ${dtype}`,
+        );
         left.delete(key);
         found[name] = inFloats(/** @type {any} */ (array).data, Floats);
       }
     }
     node.runs = Array.from({ length: Math.max(1, members) }, (_, member) =>
-      node.type.run?.(node.options, members ? partsOf(found, member, members) : found, node.shapes));
+      node.type.run?.(node.options, members ? partsOf(found, member, members) : found, node.shapes),
+    );
   });
-  check(left.size === 0, `no node of the network asks for the arrays ${[...left].slice(0, 10).map((key) => key.split(" ")[1]).join(", ")}`);
+  check(
+    left.size === 0,
+    `no node of the network asks for the arrays ${[...left]
+      .slice(0, 10)
+      .map((key) => key.split(" ")[1])
+      .join(", ")}`,
+  );
 }
 
 /**

@@ -5,8 +5,8 @@
 
 import { ModelFileError } from "./errors.js";
 
-export const DEPTH_LIMIT = 64;
-export const VALUE_LIMIT = 500_000;
+const DEPTH_LIMIT = 64;
+const VALUE_LIMIT = 500_000;
 
 const texts = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -43,7 +43,8 @@ class Decoder {
    */
   take(length) {
     const start = this.at;
-    if (length > this.end - start) throw new ModelFileError(`the header is cut, or longer than it may be, at byte ${start}`);
+    if (length > this.end - start)
+      throw new ModelFileError(`the header is cut, or longer than it may be, at byte ${start}`);
     this.at += length;
     return start;
   }
@@ -70,22 +71,46 @@ class Decoder {
    */
   long(head, depth) {
     switch (head) {
-      case 0xc0: return null;
-      case 0xc2: return false;
-      case 0xc3: return true;
-      case 0xc4: case 0xc5: case 0xc6: return this.bin(this.unsigned(1 << (head - 0xc4)));
-      case 0xca: return this.view.getFloat32(this.take(4));
-      case 0xcb: return this.view.getFloat64(this.take(8));
-      case 0xcc: case 0xcd: case 0xce: return this.unsigned(1 << (head - 0xcc));
-      case 0xcf: return number(this.view.getBigUint64(this.take(8)));
-      case 0xd0: return this.view.getInt8(this.take(1));
-      case 0xd1: return this.view.getInt16(this.take(2));
-      case 0xd2: return this.view.getInt32(this.take(4));
-      case 0xd3: return number(this.view.getBigInt64(this.take(8)));
-      case 0xd9: case 0xda: case 0xdb: return this.text(this.unsigned(1 << (head - 0xd9)));
-      case 0xdc: case 0xdd: return this.list(this.unsigned(2 << (head - 0xdc)), depth);
-      case 0xde: case 0xdf: return this.map(this.unsigned(2 << (head - 0xde)), depth);
-      default: throw new ModelFileError(`the header has an object of a type that it may not have, at byte ${this.at - 1}`);
+      case 0xc0:
+        return null;
+      case 0xc2:
+        return false;
+      case 0xc3:
+        return true;
+      case 0xc4:
+      case 0xc5:
+      case 0xc6:
+        return this.bin(this.unsigned(1 << (head - 0xc4)));
+      case 0xca:
+        return this.view.getFloat32(this.take(4));
+      case 0xcb:
+        return this.view.getFloat64(this.take(8));
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+        return this.unsigned(1 << (head - 0xcc));
+      case 0xcf:
+        return number(this.view.getBigUint64(this.take(8)));
+      case 0xd0:
+        return this.view.getInt8(this.take(1));
+      case 0xd1:
+        return this.view.getInt16(this.take(2));
+      case 0xd2:
+        return this.view.getInt32(this.take(4));
+      case 0xd3:
+        return number(this.view.getBigInt64(this.take(8)));
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return this.text(this.unsigned(1 << (head - 0xd9)));
+      case 0xdc:
+      case 0xdd:
+        return this.list(this.unsigned(2 << (head - 0xdc)), depth);
+      case 0xde:
+      case 0xdf:
+        return this.map(this.unsigned(2 << (head - 0xde)), depth);
+      default:
+        throw new ModelFileError(`the header has an object of a type that it may not have, at byte ${this.at - 1}`);
     }
   }
 
@@ -145,7 +170,8 @@ class Decoder {
    */
   enter(values, depth) {
     if (depth > DEPTH_LIMIT) throw new ModelFileError(`the header is nested more than ${DEPTH_LIMIT} deep`);
-    if (values > this.end - this.at) throw new ModelFileError(`the header is cut, or longer than it may be, at byte ${this.at}`);
+    if (values > this.end - this.at)
+      throw new ModelFileError(`the header is cut, or longer than it may be, at byte ${this.at}`);
   }
 }
 

@@ -30,12 +30,15 @@ async function bytesOf(source) {
   // A view, also of a Uint8Array: a Buffer of node is one, with methods of its own.
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (typeof source?.arrayBuffer === "function") {
-    if (source.ok === false) throw new ModelFileError(`the model could not be fetched: ${source.status} ${source.statusText} (${source.url})`);
+    if (source.ok === false)
+      throw new ModelFileError(`the model could not be fetched: ${source.status} ${source.statusText} (${source.url})`);
     return new Uint8Array(await source.arrayBuffer());
   }
   const isBuffer = Object.prototype.toString.call(source).endsWith("ArrayBuffer]"); // also one of another window
   if (isBuffer) return new Uint8Array(source);
-  throw new TypeError(`load: expected the bytes of a model file, or a Response or Blob with them; found ${show(source)}`);
+  throw new TypeError(
+    `load: expected the bytes of a model file, or a Response or Blob with them; found ${show(source)}`,
+  );
 }
 
 export class Network {
@@ -46,7 +49,8 @@ export class Network {
   constructor({ header, id, arrays }, length) {
     const spec = specOf(header);
     const dtype = spec.network.dtype ?? "float32";
-    if (!["float32", "float64"].includes(dtype)) throw new ModelFileError(`network.dtype: expected float32 or float64, found ${show(dtype)}`);
+    if (!["float32", "float64"].includes(dtype))
+      throw new ModelFileError(`network.dtype: expected float32 or float64, found ${show(dtype)}`);
     /** The digest of the file's header, which stands for all of its bytes. */
     this.id = id;
     /** What the file says: spec, schema, history, metrics, metadata ... */
@@ -55,6 +59,10 @@ export class Network {
     this.floats = dtype === "float64" ? Float64Array : Float32Array;
     this.graph = new Graph(spec, arrays, length, this.floats);
     this.schema = header.schema ? new Schema(header.schema) : null;
+    this.schema?.check(
+      this.graph.inputs,
+      new Map([...this.graph.outputs].map(([name, slot]) => [name, this.graph.shapes[slot]])),
+    );
   }
 
   /** Input name -> the shape of a sample; null for an axis that varies. */
@@ -97,11 +105,14 @@ export class Network {
    */
   compute(x) {
     const names = [...this.graph.inputs.keys()];
-    const isNamed = x !== null && typeof x === "object" && !Array.isArray(x) && !ArrayBuffer.isView(x) && !ArrayBuffer.isView(x.data);
-    if (names.length > 1 && !isNamed) throw new DataError(`the network has ${names.length} inputs; give an object with ${names.map(show).join(", ")}`);
+    const isNamed =
+      x !== null && typeof x === "object" && !Array.isArray(x) && !ArrayBuffer.isView(x) && !ArrayBuffer.isView(x.data);
+    if (names.length > 1 && !isNamed)
+      throw new DataError(`the network has ${names.length} inputs; give an object with ${names.map(show).join(", ")}`);
     const given = isNamed ? x : { [names[0]]: x };
     for (const name of Object.keys(given)) {
-      if (!this.graph.inputs.has(name)) throw new DataError(`no input of the network is called ${show(name)}; it has ${names.map(show).join(", ")}`);
+      if (!this.graph.inputs.has(name))
+        throw new DataError(`no input of the network is called ${show(name)}; it has ${names.map(show).join(", ")}`);
     }
     const tensors = [...this.graph.inputs].map(([name, shape]) => {
       if (given[name] === undefined) throw new DataError(`the network needs the input ${show(name)}`);
@@ -123,13 +134,20 @@ export class Network {
    * @returns {any}
    */
   predict(rows, { report, faults = "raise" } = {}) {
-    if (faults !== "raise" && faults !== "none") throw new TypeError(`faults: expected "raise" or "none", found ${show(faults)}`);
+    if (faults !== "raise" && faults !== "none")
+      throw new TypeError(`faults: expected "raise" or "none", found ${show(faults)}`);
     if (!this.schema?.inputs.size) {
-      if (report || faults === "none") throw new DataError("report and faults are for rows of a table; this network was trained on arrays");
+      if (report || faults === "none")
+        throw new DataError("report and faults are for rows of a table; this network was trained on arrays");
       return this.forward(rows);
     }
     const schema = this.schema;
-    const labels = new Set([...schema.inputs.values()].flat().filter((column) => column.kind === "labels").map((column) => column.name));
+    const labels = new Set(
+      [...schema.inputs.values()]
+        .flat()
+        .filter((column) => column.kind === "labels")
+        .map((column) => column.name),
+    );
     const { table, count, answer } = rowsOf(rows, schema.names, labels);
     const encoded = schema.encode(table, count, report !== undefined);
     if (faults === "raise") refuse(encoded.faults);
@@ -157,7 +175,13 @@ export class Network {
         let end = 0;
         const column = this.schema?.inputs.get(name)?.find((one) => (end += one.width) > place);
         const message = `${data[at]} is beyond what float32 can hold; rescale it, or train with dtype = "float64"`;
-        faults.push({ row: Math.floor(at / shape[1]), column: column?.name ?? name, value: String(data[at]), message, kind: "fault" });
+        faults.push({
+          row: Math.floor(at / shape[1]),
+          column: column?.name ?? name,
+          value: String(data[at]),
+          message,
+          kind: "fault",
+        });
         data[at] = 0;
       }
     }
@@ -172,7 +196,9 @@ export class Network {
   ignored(table) {
     const known = new Set([...this.columns, ...(this.schema?.targetNames ?? [])]);
     const message = "the model does not know this column, which is ignored";
-    return [...table.keys()].filter((name) => !known.has(name)).map((column) => ({ row: null, column, value: null, message, kind: "ignored" }));
+    return [...table.keys()]
+      .filter((name) => !known.has(name))
+      .map((column) => ({ row: null, column, value: null, message, kind: "ignored" }));
   }
 
   /**
@@ -193,7 +219,10 @@ function refuse(faults) {
   if (!faults.length) return;
   const [first, second] = faults;
   const place = (/** @type {Fault} */ fault) => `row ${(fault.row ?? 0) + 1}, column ${legible(fault.column)}`;
-  const more = faults.length > 1 ? `; ${faults.length - 1} more fault${faults.length > 2 ? "s" : ""}, the next in ${place(second)}` : "";
+  const more =
+    faults.length > 1
+      ? `; ${faults.length - 1} more fault${faults.length > 2 ? "s" : ""}, the next in ${place(second)}`
+      : "";
   throw new DataError(`${place(first)}: ${first.message}${more}`, faults);
 }
 
@@ -215,7 +244,9 @@ function refuseNaN(name, output, isNamed) {
   const row = rowOfNaN(output);
   if (row < 0) return;
   const which = isNamed ? ` (output ${show(name)})` : "";
-  throw new DataError(`the prediction${which} for row ${row} is nan: its input has nan, or numbers became too large inside the network`);
+  throw new DataError(
+    `the prediction${which} for row ${row} is nan: its input has nan, or numbers became too large inside the network`,
+  );
 }
 
 /**
@@ -227,8 +258,11 @@ function refuseNaN(name, output, isNamed) {
 function nanFaults(name, output, rejected) {
   if (rowOfNaN(output) < 0) return [];
   const width = output.data.length / output.shape[0];
-  const rows = Array.from({ length: output.shape[0] }, (_, row) => row).filter((row) =>
-    !rejected.has(row) && output.data.subarray(row * width, (row + 1) * width).some((/** @type {number} */ number) => Number.isNaN(number)));
+  const rows = Array.from({ length: output.shape[0] }, (_, row) => row).filter(
+    (row) =>
+      !rejected.has(row) &&
+      output.data.subarray(row * width, (row + 1) * width).some((/** @type {number} */ number) => Number.isNaN(number)),
+  );
   const message = "the prediction is nan: numbers became too large inside the network";
   return rows.map((row) => ({ row, column: name, value: null, message, kind: "fault" }));
 }

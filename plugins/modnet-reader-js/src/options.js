@@ -57,7 +57,8 @@ export const flag = (otherwise) => checked((value) => typeof value === "boolean"
  * One of several texts, by default the first.
  * @param {string[]} texts
  */
-export const oneOf = (...texts) => checked((value) => texts.includes(value), `one of ${texts.map(show).join(", ")}`, texts[0]);
+export const oneOf = (...texts) =>
+  checked((value) => texts.includes(value), `one of ${texts.map(show).join(", ")}`, texts[0]);
 
 /**
  * A number for each axis, or one for all; becomes a list.
@@ -68,7 +69,8 @@ export const oneOf = (...texts) => checked((value) => texts.includes(value), `on
  */
 export function perAxis(axes, least, otherwise) {
   const fits = (/** @type {any} */ value) =>
-    isWhole(least)(value) || (otherwise === null && value === null) ||
+    isWhole(least)(value) ||
+    (otherwise === null && value === null) ||
     (axes > 1 && Array.isArray(value) && value.length === axes && value.every(isWhole(least)));
   const check = checked(fits, `a whole number from ${least} on${axes > 1 ? `, or ${axes} of them` : ""}`, otherwise);
   return (value, where) => {
@@ -120,6 +122,9 @@ export const layer = checked((value) => typeof value === "string" || typeof valu
 
 /** A shape, in which one axis may be -1. @type {Checker} */
 export const shape = checked(
-  (value) => Array.isArray(value) && value.every((axis) => isWhole(-1)(axis) && axis !== 0) && value.filter((axis) => axis < 0).length < 2,
+  (value) =>
+    Array.isArray(value) &&
+    value.every((axis) => isWhole(-1)(axis) && axis !== 0) &&
+    value.filter((axis) => axis < 0).length < 2,
   "a shape",
 );

@@ -56,8 +56,13 @@ export function sizeOf(shape) {
  */
 export function zerosLike(like, shape) {
   const size = sizeOf(shape);
-  if (size > MOST) throw new ShapeError(`a layer would give ${size.toLocaleString("en-US")} numbers, more than an array can have`);
-  return new Tensor(new like.data.constructor(size), shape);
+  const tooMuch = `a layer would give ${size.toLocaleString("en-US")} numbers, more than an array can have`;
+  if (size > MOST) throw new ShapeError(tooMuch);
+  try {
+    return new Tensor(new like.data.constructor(size), shape);
+  } catch (error) {
+    throw error instanceof RangeError ? new ShapeError(`${tooMuch} here: ${error.message}`) : error;
+  }
 }
 
 /**
@@ -71,11 +76,15 @@ export function zerosLike(like, shape) {
  */
 export function tensorOf(given, shape, what, Floats) {
   const { data, shape: found } = arrayOf(given, shape, what);
-  const fits = found.length === shape.length + 1 && shape.every((axis, place) => axis === null || axis === found[place + 1]);
+  const fits =
+    found.length === shape.length + 1 && shape.every((axis, place) => axis === null || axis === found[place + 1]);
   if (!fits || data.length !== sizeOf(found)) {
-    const single = found.length === shape.length && shape.every((axis, place) => axis === null || axis === found[place]);
+    const single =
+      found.length === shape.length && shape.every((axis, place) => axis === null || axis === found[place]);
     const hint = single ? "; this is a single sample: put it into a list of one" : "";
-    throw new ShapeError(`${what}: expected an array of shape ${shapeText(["batch", ...shape].map(asAxis))}, found ${shapeText(found)}${hint}`);
+    throw new ShapeError(
+      `${what}: expected an array of shape ${shapeText(["batch", ...shape].map(asAxis))}, found ${shapeText(found)}${hint}`,
+    );
   }
   if (data instanceof Floats) return new Tensor(data, found);
   const converted = new Floats(data);
@@ -122,7 +131,9 @@ function plain(data) {
  */
 function shapeOfFlat(length, shape, what) {
   if (shape.includes(null)) {
-    throw new ShapeError(`${what}: samples of shape ${shapeText(shape)} have an axis that varies; give { data, shape }`);
+    throw new ShapeError(
+      `${what}: samples of shape ${shapeText(shape)} have an axis that varies; give { data, shape }`,
+    );
   }
   const fixed = /** @type {number[]} */ (shape);
   const size = sizeOf(fixed);
@@ -145,11 +156,15 @@ function ofLists(lists, sample, what) {
   const add = (/** @type {any} */ item, /** @type {number} */ axis) => {
     if (axis === shape.length) {
       const isNumber = typeof item === "number" || typeof item === "boolean" || typeof item === "bigint";
-      if (!isNumber) throw new DataError(`${what}: expected numbers, found ${isList(item) ? "lists of different depths" : show(item)}`);
+      if (!isNumber)
+        throw new DataError(
+          `${what}: expected numbers, found ${isList(item) ? "lists of different depths" : show(item)}`,
+        );
       data[at++] = Number(item);
       return;
     }
-    if (!isList(item) || item.length !== shape[axis]) throw new DataError(`${what}: expected an array of numbers, found rows of different lengths`);
+    if (!isList(item) || item.length !== shape[axis])
+      throw new DataError(`${what}: expected an array of numbers, found rows of different lengths`);
     for (const inner of item) add(inner, axis + 1);
   };
   add(lists, 0);

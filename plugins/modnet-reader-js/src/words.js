@@ -8,7 +8,14 @@ export function printable(text) {
   return text.replace(CONTROL, (sign) => {
     const short = /** @type {Record<string, string>} */ ({ "\n": "\\n", "\r": "\\r", "\t": "\\t" })[sign];
     const code = /** @type {number} */ (sign.codePointAt(0)).toString(16);
-    return short ?? (code.length <= 2 ? `\\x${code.padStart(2, "0")}` : code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`);
+    return (
+      short ??
+      (code.length <= 2
+        ? `\\x${code.padStart(2, "0")}`
+        : code.length <= 4
+          ? `\\u${code.padStart(4, "0")}`
+          : `\\U${code.padStart(8, "0")}`)
+    );
   });
 }
 
@@ -28,7 +35,8 @@ export function show(value) {
     const inner = value.slice(0, 6).map(show).join(", ") + (value.length > 6 ? ", ..." : "");
     return inner.length <= 60 ? `[${inner}]` : `a list of ${value.length}`;
   }
-  if (typeof value === "object") return typeof value.type === "string" ? `a table with type = ${show(value.type)}` : "a table";
+  if (typeof value === "object")
+    return typeof value.type === "string" ? `a table with type = ${show(value.type)}` : "a table";
   return String(value);
 }
 
@@ -111,7 +119,9 @@ export function nearest(name, names) {
  * @returns {number}
  */
 function matching(a, b) {
-  let start = 0, other = 0, length = 0;
+  let start = 0,
+    other = 0,
+    length = 0;
   let before = new Uint8Array(b.length + 1);
   for (let i = 0; i < a.length; i++) {
     const now = new Uint8Array(b.length + 1);

@@ -24,7 +24,8 @@ export function encode(value) {
   if (value instanceof Uint8Array) return Buffer.concat([Buffer.from([0xc4, value.length]), value]);
   if (typeof value === "string") return Buffer.concat([long(0xdb, Buffer.byteLength(value)), Buffer.from(value)]);
   if (Array.isArray(value)) return Buffer.concat([long(0xdd, value.length), ...value.map(encode)]);
-  if (typeof value === "number") return Number.isInteger(value) && value >= 0 && value < 2 ** 32 ? long(0xce, value) : float(value);
+  if (typeof value === "number")
+    return Number.isInteger(value) && value >= 0 && value < 2 ** 32 ? long(0xce, value) : float(value);
   const pairs = Object.entries(value).flatMap(([key, inner]) => [encode(key), encode(inner)]);
   return Buffer.concat([long(0xdf, pairs.length / 2), ...pairs]);
 }

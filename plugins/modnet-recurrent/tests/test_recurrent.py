@@ -301,3 +301,26 @@ def test_remembers_the_sign_of_the_first_step():
     optimizer = {"type": "adam", "learning_rate": 0.01}
     modnet.train(network, x[:500], y[:500], loss="cross_entropy", optimizer=optimizer, epochs=25, seed=0)
     assert (network.predict(x[500:]).argmax(axis=1) == y[500:]).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_a_single_sequence_gets_the_numbers_that_it_gets_in_a_batch(kind):
+    layers = [{"type": kind, "hidden_size": 32}, {"type": kind, "hidden_size": 16, "return_sequences": False}]
+    network = modnet.build({"network": {"input": ["variable", 5], "layers": layers}}, seed=0)
+    for steps in (1, 3, 9, 600):
+        x = np.random.default_rng(steps).standard_normal((2, steps, 5)).astype(np.float32)
+        expected = network.forward(x)
+        for _ in range(3):
+            np.testing.assert_allclose(network.forward(x[:1]), expected[:1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_states_of_sequences_of_any_length_go_on_in_one_stream(kind):
+    network = modnet.build({"network": {"input": ["variable", 3], "layers": [{"type": kind, "hidden_size": 16}]}})
+    rng, streams = np.random.default_rng(0), []
+    for steps in (2, 5):
+        streams.append(network.stream())
+        streams[-1].predict(rng.standard_normal((1, steps, 3)))
+    together, x = network.stream(state=[stream.state() for stream in streams]), rng.standard_normal((2, 1, 3))
+    expected = [stream.predict(x[number : number + 1]) for number, stream in enumerate(streams)]
+    np.testing.assert_allclose(together.predict(x), np.concatenate(expected), rtol=1e-5, atol=1e-6)

@@ -174,7 +174,7 @@ class Server:
 
     def _state(self, slot: Slot) -> dict[str, Any]:
         served = slot.served
-        found = {"name": served.name, "version": served.version, "state": "READY"}
+        found = {"name": served.name, "version": served.version, "id": served.id, "state": "READY"}
         return {**found, "reason": slot.failure} if slot.failure else found
 
     async def index(self, _: Request) -> Response:
@@ -212,12 +212,13 @@ class Gate:
     """What every request goes through: the token, headers of safety, and the figures of the answer.
 
     Attributes:
-        unanswered: how many requests were given up when the server ended.
+        open: how many requests are not answered yet.
+        cancelled: how many were given up when the time for an orderly end was over.
     """
 
     def __init__(self, app: ASGIApp, server: Server) -> None:
         self._app, self._server = app, server
-        self.unanswered = 0
+        self.open = self.cancelled = 0
         token = server.settings.token
         self._token = f"Bearer {token}".encode() if token else b""
 
@@ -226,6 +227,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         begun, status = time.perf_counter(), 500
+        self.open += 1
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -244,9 +246,10 @@ class Gate:
                 )
                 await _told(refusal)(scope, receive, noting)
         except asyncio.CancelledError:
-            self.unanswered += 1
+            self.cancelled += 1
             raise
         finally:
+            self.open -= 1
             endpoint = getattr(scope.get("endpoint"), "__name__", "other")
             seconds = time.perf_counter() - begun
             self._server.metrics.answered(endpoint, scope.get("modnet.model", ""), status, seconds)

@@ -146,6 +146,15 @@ def _row(served: Served) -> Plain:
     return {"description": "One sample, or several.", **next(iter(arrays.values()))}
 
 
+def _of_kind(column: ColumnSchema, dtype: np.dtype[Any]) -> Plain:
+    """What is said of columns of one kind alone."""
+    if column.kind == "number":
+        return _bounds(dtype)
+    if column.kind == "date":
+        return {"format": "date" if _are_days(column) else "date-time"}
+    return {"x-separator": column.separator} if column.kind == "labels" else {}
+
+
 def _bounds(dtype: np.dtype[Any]) -> Plain:
     """The least and the greatest number that a dtype can hold."""
     most = float(np.finfo(dtype).max)
@@ -172,12 +181,7 @@ def column_schema(column: ColumnSchema, dtype: np.dtype[Any]) -> Plain:
     made: Plain = {"type": [JSON_TYPES.get(column.kind, "string")], "x-kind": column.kind}
     if column.has_categories:
         made["x-categories"] = list(column.categories)
-    if column.kind == "number":
-        made |= _bounds(dtype)
-    if column.kind == "date":
-        made["format"] = "date" if _are_days(column) else "date-time"
-    if column.kind == "labels":
-        made["x-separator"] = column.separator
+    made |= _of_kind(column, dtype)
     if column.lowest is not None:
         low, high = column.range_texts()
         limits = [low, high] if column.kind == "date" else [column.lowest, column.highest]

@@ -76,6 +76,7 @@ class Repository:
             network = modnet.load(place.path, engine=engine)
             number = 1 + sum(name == place.name for name, _ in slots)
             served = Served.of(place.name, version_of(network, number), place.path, network)
+            served.warm()
             taken = slots.setdefault((served.name, served.version), Slot(served, number, stamp))
             if taken.served is not served:
                 raise ValueError(

@@ -58,11 +58,13 @@ def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> i
         timeout_graceful_shutdown=int(server.settings.seconds + GRACE),
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(uvicorn.Server(config), server, listener, ready))
-    return server.app.unanswered
+        cut_off = runner.run(_serve(uvicorn.Server(config), server, listener, ready))
+    return cut_off or server.app.cancelled
 
 
-async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, ready: Callable[[], None]) -> None:
+async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, ready: Callable[[], None]) -> int:
+    """Runs until a signal ends it, and gives how many requests a second signal has cut off."""
+    cut_off = 0
     serving = asyncio.create_task(http.serve(sockets=[listener]))
     while not http.started and not serving.done():
         await asyncio.sleep(0.01)
@@ -73,8 +75,12 @@ async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, 
         http.should_exit = True
 
     def end() -> None:
+        nonlocal cut_off
         if server.ending:
+            cut_off = server.app.open
             http.force_exit = http.should_exit = True
+            for connection in list(http.server_state.connections):
+                connection.transport.abort()
             return
         server.ending = True
         for listening in http.servers:
@@ -93,3 +99,4 @@ async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, 
     if http.started:
         ready()
     await serving
+    return cut_off

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
@@ -51,7 +52,7 @@ class Served(Record, eq=False):
     Attributes:
         name, version: by which it is asked for.
         path: the file that it was loaded from.
-        id: of that file.
+        id: of that file, `Network.id`; "" for one of another format.
         network: what predicts; any number of threads may use it.
         columns: those that a prediction needs; none for a model that was trained on arrays.
         inputs: one for each column of the table that it was trained on, or those of the network.
@@ -71,8 +72,7 @@ class Served(Record, eq=False):
     def of(cls, name: str, version: str, path: str, network: modnet.Network) -> Served:
         columns = _columns(network)
         inputs = tuple(Tensor(column.name, _datatype(column), (-1,)) for column in columns) or _arrays(network)
-        identity = getattr(network, "id", None) or ""
-        return cls(name, version, path, identity, network, columns, inputs, _outputs(network, bool(columns)))
+        return cls(name, version, path, network.id or "", network, columns, inputs, _outputs(network, bool(columns)))
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -127,11 +127,10 @@ class Served(Record, eq=False):
         ends = np.cumsum([rows_in(part) for part in parts]).tolist()
         slices = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
         if self.columns:
-            records = [record for part in parts for record in (part if isinstance(part, list) else _records(part))]
-            answers = self.network.predict(records)
+            lists = [part if isinstance(part, list) else _records(part) for part in parts]
+            answers = self.network.predict([*itertools.chain.from_iterable(lists)])
             return [answers[rows] for rows in slices]
-        arrays = cast(Sequence[Mapping[str, Array]], parts)
-        outputs = self.forward({name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]})
+        outputs = self.forward(_joined_arrays(cast(Sequence[Mapping[str, Array]], parts)))
         return [{name: values[rows] for name, values in outputs.items()} for rows in slices]
 
     def form_of(self, given: Given) -> object:
@@ -191,6 +190,10 @@ def _arrays(network: modnet.Network) -> tuple[Tensor, ...]:
     """The inputs of a network that takes arrays."""
     dtypes = zip(network.inputs.items(), network.input_dtypes(), strict=True)
     return tuple(Tensor(name, datatype_of(np.dtype(dtype)), _open(shape)) for (name, shape), dtype in dtypes)
+
+
+def _joined_arrays(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _datatype(column: ColumnSchema) -> str:

@@ -9,6 +9,8 @@ import pytest
 from people import INPUTS
 from starlette.testclient import TestClient
 
+import modnet
+
 ROW = json.dumps(INPUTS[0]).encode()
 MANY = json.dumps(INPUTS).encode()
 
@@ -103,7 +105,7 @@ def figures(client):
     return {name: float(value) for name, _, value in lines}
 
 
-def test_figures(client):
+def test_figures(client, people):
     for body in (ROW, ROW, MANY, b"{"):
         client.post("/predict", content=body)
     client.get("/nothing")
@@ -115,7 +117,11 @@ def test_figures(client):
     assert found['modnet_rows_total{model="people"}'] == 2 + len(INPUTS)
     assert found["modnet_batch_requests_count"] == 4
     assert found["modnet_queue_requests"] == 0
-    assert any(name.startswith('modnet_model_info{id="') for name in found)
+    identity = modnet.load(people).id
+    assert found[f'modnet_model_info{{id="{identity}",model="people",version="1"}}'] == 1
+    assert client.post("/v2/repository/index").json() == [
+        {"name": "people", "version": "1", "id": identity, "state": "READY"}
+    ]
 
 
 def test_an_unexpected_error_tells_nothing_of_the_server(served, people, monkeypatch, caplog):

@@ -112,7 +112,9 @@ def test_kserve(process, numbers):
         given.set_data_from_numpy(x, binary_data=False)
         request = kserve.InferRequest("arrays", [given])
         answer = await client.infer(process.address, request, model_name="arrays")
-        return answer.outputs[0].as_numpy(), await client.is_server_ready(process.address)
+        ready = await client.is_server_ready(process.address)
+        await client.close()
+        return answer.outputs[0].as_numpy(), ready
 
     found, ready = asyncio.run(ask())
     np.testing.assert_array_equal(found.reshape(2, 3), modnet.load(numbers).forward(x))
@@ -167,6 +169,40 @@ def test_files_that_are_replaced_under_load_lose_no_request(people, tmp_path):
     assert {which for _, which in answers} == {0, 1}
     assert last == known[1]
     assert sum("was replaced and is served now" in line for line in process.lines) == 3
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_batches_under_load_agree_to_rounding(numbers, count):
+    """Requests of 1 and 3 rows, some of them wrong, that are computed together."""
+    x = np.random.default_rng(0).normal(size=(50, count, 5)).astype(np.float32)
+    network = modnet.load(numbers)
+    expected = [network.decode(network.forward(rows)) for rows in x]
+
+    async def ask(connection, number):
+        if number % 10 == 9:
+            return (await connection.post("/predict", b"[[1, 2]]"))[0] == 400
+        status, body = await connection.post("/predict", json.dumps(x[number % 50].tolist()).encode())
+        found = json.loads(body)
+        values = [[row[name] for row in found] for name in expected[number % 50]]
+        return status == 200 and np.allclose(values, [*expected[number % 50].values()], rtol=1e-5)
+
+    with Process(numbers, "--batch-rows", "16", "--threads", "2") as process:
+        assert all(asyncio.run(hammer("127.0.0.1", process.port, 32, 20, ask)))
+        figures = httpx.get(f"{process.address}/metrics").text
+        assert process.end() == 0
+    assert float(figures.partition("\nmodnet_batch_rows_sum ")[2].partition("\n")[0]) > 0
+
+
+def test_a_body_that_comes_too_slowly_is_given_up(people):
+    with Process(people, "--seconds", "0.5") as process:
+        with socket.create_connection(("127.0.0.1", process.port), 10) as connection:
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += connection.recv(4096)
+        assert process.end() == 0
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert answer.endswith(b'{"error": "the body took longer than 0.5 seconds to arrive"}')
 
 
 # Signals

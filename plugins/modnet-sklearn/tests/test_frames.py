@@ -14,7 +14,7 @@ COLUMNS = {
     "length": np.arange(ROWS) % 7.0,
     "kind": ["u", "v", "w"] * 20,
     "wet": [True, False] * 30,
-    "day": np.datetime64("2020-01-01") + np.arange(ROWS),
+    "day": np.datetime64("2020-01-01") + np.arange(ROWS).astype("m8[D]"),
 }
 BIG = np.where(COLUMNS["length"] + (np.array(COLUMNS["kind"]) == "v") > 3, "big", "small")
 FAST = {"max_iter": 60, "random_state": 0, "learning_rate_init": 0.02}

@@ -50,6 +50,9 @@ class Scale(Layer, type="scale"):
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:
         return {"scale": Parameter((features_of(input_shapes[0]),), Ones())}
 
+    def scale_and_shift(self, context: Context) -> tuple[Array, float]:
+        return context.params["scale"], 0.0
+
     def forward(self, context: Context, x: Array) -> Array:
         context.save(x)
         return np.multiply(x, context.params["scale"], out=context.buffer(x.shape))

@@ -66,7 +66,7 @@ def numbers(rows=200, dtype="float64"):
 def ids(rows=150):
     """A table with a date, a category as an id, and a number; and a network on it with an embedding."""
     rng = np.random.default_rng(2)
-    days = np.datetime64("2024-01-01") + rng.integers(0, 300, rows)
+    days = np.datetime64("2024-01-01") + rng.integers(0, 300, rows).astype("m8[D]")
     shop, amount = rng.choice([f"shop {n}" for n in range(6)], rows), rng.normal(0, 1, rows)
     sold = amount + 2.0 * (shop == "shop 2") + (days - np.datetime64("2024-01-01")).astype(int) / 100
     table = {"day": days, "shop": shop.tolist(), "amount": amount, "sold": sold}

@@ -51,6 +51,8 @@ def _prelu(writer: Writer, layer: PReLU, x: Value) -> Value:
 
 
 def _softmax(writer: Writer, layer: Softmax | LogSoftmax, x: Value) -> Value:
+    if len(x.shape) == 1:
+        writer.refuse_masks()
     numbers = [*writer.by_features(x, x.shape[-1]), int(isinstance(layer, LogSoftmax))]
     return writer.add("softmax", (x,), x.shape, numbers=numbers)
 

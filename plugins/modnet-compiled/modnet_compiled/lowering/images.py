@@ -49,6 +49,8 @@ def _scratch(x: Value, windows: tuple[Window, Window], dtype: np.dtype[Any]) -> 
 
 
 def _convolution(writer: Writer, layer: Convolution, x: Value) -> Value:
+    if layer.axes == 1:
+        writer.refuse_masks()
     found = layer.windows(x.shape[:-1])
     windows = _two(found)
     weight, bias = writer.params["weight"], writer.params.get("bias")
@@ -102,6 +104,8 @@ def _depthwise(writer: Writer, layer: DepthwiseConv2d, x: Value) -> Value:
 
 
 def _pool(writer: Writer, layer: Pool, x: Value) -> Value:
+    if layer.axes == 1:
+        writer.refuse_masks()
     found = layer.windows(x.shape[:-1])
     mean = isinstance(layer, AveragePool)
     shares = shares_of(found, layer.count_padding, writer.dtype).reshape(-1) if isinstance(layer, AveragePool) else None
@@ -111,6 +115,7 @@ def _pool(writer: Writer, layer: Pool, x: Value) -> Value:
 
 
 def _global_max_pool(writer: Writer, layer: Layer, x: Value) -> Value:
+    writer.output_mask = None
     return writer.mean(x, 0, len(x.shape) - 1, greatest=True)
 
 

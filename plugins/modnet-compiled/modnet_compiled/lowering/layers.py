@@ -23,6 +23,8 @@ from modnet_compiled.writer import Writer
 
 
 def _linear(writer: Writer, layer: Linear, x: Value) -> Value:
+    if len(x.shape) == 1:
+        writer.output_mask = None  # the axis of the mask is mixed here
     return writer.product(x, writer.params["weight"], writer.params.get("bias"))
 
 
@@ -33,6 +35,8 @@ def _batch_norm(writer: Writer, layer: BatchNorm, x: Value) -> Value:
 
 
 def _norm(writer: Writer, layer: LayerNorm | RMSNorm, x: Value) -> Value:
+    if len(x.shape) == (layer.axes if isinstance(layer, LayerNorm) else 1):
+        writer.refuse_masks()
     scale = writer.params["scale"]
     shift = writer.params.get("shift", np.zeros_like(scale))
     # The members of an ensemble have arrays of their own, one after the other.
@@ -79,8 +83,8 @@ def _unstandardize(writer: Writer, layer: Unstandardize, x: Value) -> Value:
 
 
 def _embedding(writer: Writer, layer: Embedding, ids: Value) -> Value:
-    if layer.padding is not None:
-        raise CannotCompile("padding makes a mask, which compiled code does not know")
+    if layer.padding is not None and len(ids.shape) == 1 and ids.dtype == np.intp:
+        writer.output_mask = writer.mask("mask_of_ids", (ids,), numbers=[ids.size, layer.padding])
     return rows_of(writer, ids, writer.params["weight"])
 
 
@@ -108,21 +112,30 @@ def _check_one_shape(inputs: tuple[Value, ...]) -> None:
 
 
 def _concatenate(writer: Writer, layer: Concatenate, *inputs: Value) -> Value:
-    return writer.concatenated(inputs, layer.axis % len(inputs[0].shape))
+    axis = layer.axis % len(inputs[0].shape)
+    if not axis:
+        writer.refuse_masks()
+    return writer.concatenated(inputs, axis)
 
 
 def _flatten(writer: Writer, layer: Flatten | Reshape, x: Value) -> Value:
+    if isinstance(layer, Reshape):
+        writer.refuse_masks()
+    writer.output_mask = None
     (shape,) = layer.output_shapes(x.shape)
     return writer.reshaped(x, [size or 0 for size in shape])
 
 
 def _slice(writer: Writer, layer: Slice, x: Value) -> Value:
     axis = layer.axis % len(x.shape)
+    if not axis:
+        writer.refuse_masks()
     start, stop, _ = slice(layer.start, layer.stop).indices(x.shape[axis])
     return writer.part(x, axis, start, max(start, stop))
 
 
 def _global_average_pool(writer: Writer, layer: Layer, x: Value) -> Value:
+    writer.output_mask = None
     return writer.mean(x, 0, len(x.shape) - 1)
 
 

@@ -12,14 +12,17 @@ from modnet_compiled.writer import Writer
 
 
 def _ensemble_mean(writer: Writer, layer: EnsembleMean, x: Value) -> Value:
+    writer.refuse_masks()
     return writer.mean(x, 0)
 
 
 def _to_members(writer: Writer, layer: ToMembers, x: Value) -> Value:
+    writer.refuse_masks()
     return writer.repeated(x, layer.members)
 
 
 def _linear(writer: Writer, layer: LinearMembers, x: Value) -> Value:
+    writer.refuse_masks()
     weight, bias = writer.params["weight"], writer.params.get("bias")
     members, depth, columns = weight.shape
     steps = x.shape[:-1] if layer.shared else x.shape[1:-1]
@@ -36,6 +39,7 @@ def _linear(writer: Writer, layer: LinearMembers, x: Value) -> Value:
 
 def _members(writer: Writer, layer: Members, *inputs: Value) -> Value:
     """The layer inside, once for each member."""
+    writer.refuse_masks()
     if layer.outputs:
         raise CannotCompile("it has several outputs")
     params, state = writer.params, writer.state
@@ -59,6 +63,7 @@ def _of_member(writer: Writer, x: Value, member: int) -> Value:
 
 def _wide(writer: Writer, layer: Members, x: Value) -> Value:
     """The features of all members as those of one sample."""
+    writer.refuse_masks()
     if len(x.shape) != (1 if layer.shared else 2):
         return _members(writer, layer, x)
     if layer.shared:
@@ -73,6 +78,7 @@ def _wide(writer: Writer, layer: Members, x: Value) -> Value:
 
 
 def _at_once(writer: Writer, layer: Members, x: Value) -> Value:
+    writer.refuse_masks()
     if any(array.ndim != len(x.shape) + layer.shared for array in writer.params.values()):
         return _members(writer, layer, x)
     if layer.shared:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from modnet_recurrent.gru import GRU
 from modnet_recurrent.lstm import LSTM
+from modnet_recurrent.masking import Masking
 from modnet_recurrent.recurrent import Recurrent
 from modnet_recurrent.rnn import RNN
 
@@ -22,7 +23,9 @@ def _recurrent(writer: Writer, layer: Recurrent, x: Value, initial: Value | None
     width = layer.gate_count * size
     both = int(isinstance(layer, LSTM) and layer.return_state)
     learned = [params[f"initial_{name}"] for name in layer.state_names if layer.train_initial_state]
-    item = writer.dtype.itemsize
+    item, mask = writer.dtype.itemsize, writer.masks[0]
+    if not layer.return_sequences:
+        writer.output_mask = None
     return writer.add(
         "recurrent",
         (x,) if initial is None else (x, initial),
@@ -40,8 +43,16 @@ def _recurrent(writer: Writer, layer: Recurrent, x: Value, initial: Value | None
             Scratch(8, width * item),
             Scratch(9, size * item),
             Scratch(10, size * item),
+            *([] if mask is None else [Scratch(11, 2 * size * item)]),
         ],
+        mask=mask,
     )
+
+
+def _masking(writer: Writer, layer: Masking, x: Value) -> Value:
+    made = writer.mask("mask_of_rows", (x,), numbers=list(x.shape), factors=[layer.value])
+    writer.output_mask = writer.both(made, writer.masks[0])
+    return x
 
 
 def _kind(layer: Recurrent) -> int:
@@ -50,4 +61,4 @@ def _kind(layer: Recurrent) -> int:
     return GATED_UNIT if isinstance(layer, GRU) else LONG_SHORT
 
 
-LOWERINGS: dict[str, Lowering] = {"GRU": _recurrent, "LSTM": _recurrent, "RNN": _recurrent}
+LOWERINGS: dict[str, Lowering] = {"GRU": _recurrent, "LSTM": _recurrent, "Masking": _masking, "RNN": _recurrent}

@@ -97,7 +97,7 @@ static int64_t run_depthwise(const call *job) {
         int64_t width;
         const real *image = (const real *)job->from + sample * w.height * w.width * channels;
         image = padded(&w, image, job->workspace, 0, &width);
-        real *y = (real *)job->to + sample * w.rows * w.columns * channels;
+        real *restrict y = (real *)job->to + sample * w.rows * w.columns * channels;
         for (int64_t row = 0; row < w.rows; row++)
             for (int64_t column = 0; column < w.columns; column++, y += channels) {
                 const real *corner = image + (row * w.row_step * width + column * w.column_step) * channels;
@@ -105,8 +105,8 @@ static int64_t run_depthwise(const call *job) {
                     y[c] = bias[c];
                 for (int64_t i = 0; i < w.kernel_rows; i++)
                     for (int64_t j = 0; j < w.kernel_columns; j++) {
-                        const real *x = corner + (i * w.row_gap * width + j * w.column_gap) * channels;
-                        const real *factor = weight + (i * w.kernel_columns + j) * channels;
+                        const real *restrict x = corner + (i * w.row_gap * width + j * w.column_gap) * channels;
+                        const real *restrict factor = weight + (i * w.kernel_columns + j) * channels;
                         for (int64_t c = 0; c < channels; c++)
                             y[c] += x[c] * factor[c];
                     }
@@ -126,7 +126,7 @@ static int64_t run_pool(const call *job) {
     const real *shares = op->p[0];
     for (int64_t sample = 0; sample < job->samples; sample++) {
         const real *image = (const real *)job->from + sample * w.height * w.width * channels;
-        real *y = (real *)job->to + sample * w.rows * w.columns * channels;
+        real *restrict y = (real *)job->to + sample * w.rows * w.columns * channels;
         for (int64_t row = 0; row < w.rows; row++)
             for (int64_t column = 0; column < w.columns; column++, y += channels) {
                 const int64_t line = row * w.row_step - w.top, place = column * w.column_step - w.left;
@@ -138,7 +138,7 @@ static int64_t run_pool(const call *job) {
                     y[c] = mean ? 0 : -(real)INFINITY;
                 for (int64_t i = first_line; i < end_line; i++)
                     for (int64_t j = first; j < end; j++) {
-                        const real *x = image + (i * w.width + j) * channels;
+                        const real *restrict x = image + (i * w.width + j) * channels;
                         if (mean)
                             for (int64_t c = 0; c < channels; c++)
                                 y[c] += x[c];

@@ -7,6 +7,7 @@
 typedef struct {
     int64_t code;
     int64_t from, beside, to;   /* slots: input, second input or -1, output */
+    int64_t mask;               /* the slot of the mask of the first input, or -1 */
     int64_t n[NUMBERS];         /* sizes and offsets, which each operation names */
     const void *p[ARRAYS];      /* weights and tables */
     double f[FACTORS];          /* factors */
@@ -32,6 +33,7 @@ typedef struct {
     char *workspace;
     const void *from, *beside;
     void *to;
+    const uint8_t *mask; /* for each step of each sample whether it counts; NULL if all do */
 } call;
 
 /* An operation of a layer that brings its own C has this form. It gives 0, or the number of a fault. */

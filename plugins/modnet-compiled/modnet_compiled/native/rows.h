@@ -139,27 +139,62 @@ static int64_t run_copy(const call *job) {
     return 0;
 }
 
-/* n: outer, count, inner: the mean over the middle axis, or with n[3] the greatest. A mean of none is 0. */
+/* n: outer, count, inner: the mean over the middle axis, or with n[3] the greatest; with a mask, which then has a number for
+   n[4] of the middle axis, of what it leaves. A mean of none is 0, and so is the greatest of none that a mask leaves. */
 static int64_t run_reduce(const call *job) {
     const int64_t *n = job->op->n, inner = n[2];
     const real *x = job->from;
     real *y = job->to;
     for (int64_t outer = 0; outer < job->samples * n[0]; outer++, x += n[1] * inner, y += inner) {
+        const uint8_t *mask = job->mask ? job->mask + outer * (n[1] / n[4]) : NULL;
+        int64_t left = 0;
         for (int64_t i = 0; i < inner; i++)
-            y[i] = n[1] ? x[i] : 0;
-        for (int64_t k = 1; k < n[1]; k++) {
+            y[i] = n[3] && !mask ? x[i] : 0;
+        for (int64_t k = 0; k < n[1]; k++) {
             const real *line = x + k * inner;
-            if (n[3])
+            const int counts = !mask || mask[k / n[4]];
+            if (!n[3])
                 for (int64_t i = 0; i < inner; i++)
-                    y[i] = line[i] > y[i] || line[i] != line[i] ? line[i] : y[i];
-            else
+                    y[i] += counts ? line[i] : line[i] * 0; /* nan stays, as in modnet */
+            else if (counts)
                 for (int64_t i = 0; i < inner; i++)
-                    y[i] += line[i];
+                    y[i] = !left || line[i] > y[i] || line[i] != line[i] ? line[i] : y[i];
+            left += counts;
         }
-        if (!n[3] && n[1])
+        if (!n[3] && left)
             for (int64_t i = 0; i < inner; i++)
-                y[i] /= (real)n[1];
+                y[i] /= (real)left;
     }
+    return 0;
+}
+
+/* Masks: for n[0] ids of a sample, whether they are not the padding, n[1]. */
+static int64_t run_mask_of_ids(const call *job) {
+    const int64_t *ids = job->from;
+    uint8_t *y = job->to;
+    for (int64_t i = 0; i < job->samples * job->op->n[0]; i++)
+        y[i] = ids[i] != job->op->n[1];
+    return 0;
+}
+
+/* For n[0] steps of n[1] numbers, whether one of them is not the padding, f. */
+static int64_t run_mask_of_rows(const call *job) {
+    const real *x = job->from, padding = (real)job->op->f[0];
+    uint8_t *y = job->to;
+    for (int64_t row = 0; row < job->samples * job->op->n[0]; row++, x += job->op->n[1]) {
+        y[row] = 0;
+        for (int64_t i = 0; i < job->op->n[1]; i++)
+            y[row] |= x[i] != padding;
+    }
+    return 0;
+}
+
+/* Both of two masks of n[0] steps. */
+static int64_t run_both_masks(const call *job) {
+    const uint8_t *one = job->from, *other = job->beside;
+    uint8_t *y = job->to;
+    for (int64_t i = 0; i < job->samples * job->op->n[0]; i++)
+        y[i] = one[i] & other[i];
     return 0;
 }
 

@@ -34,7 +34,7 @@ static const own_operation OPERATIONS[] = {
     run_product, run_convolution, run_depthwise, run_pool,   run_recurrent, run_activation, run_affine, run_affine_raw,
     run_clip,    run_prelu,       run_blend,     run_add,    run_multiply,  run_softmax,    run_temperature,
     run_norm,    run_copy,        run_reduce,    run_gather, run_pieces,    run_waves,      run_quantiles,
-    run_own};
+    run_mask_of_ids, run_mask_of_rows, run_both_masks, run_own};
 
 /* Sends `samples` samples through a program, a block at a time, so that what lies between operations stays in the cache.
    `arrays` are the caller's, inputs and outputs. Gives 0, or the fault that an operation has found. */
@@ -43,15 +43,15 @@ int64_t modnet_run(const program *made, int64_t samples, void *const *arrays, ch
         const int64_t count = samples - first < made->block ? samples - first : made->block;
         for (int64_t i = 0; i < made->operation_count; i++) {
             const operation *op = made->operations + i;
-            void *places[3] = {0};
-            const int64_t numbers[3] = {op->from, op->beside, op->to};
-            for (int j = 0; j < 3; j++)
+            void *places[4] = {0};
+            const int64_t numbers[4] = {op->from, op->beside, op->to, op->mask};
+            for (int j = 0; j < 4; j++)
                 if (numbers[j] >= 0) {
                     const slot *s = made->slots + numbers[j];
                     places[j] = s->external < 0 ? workspace + s->offset
                                                 : (char *)arrays[s->external] + first * s->size;
                 }
-            const call job = {op, count, workspace, places[0], places[1], places[2]};
+            const call job = {op, count, workspace, places[0], places[1], places[2], places[3]};
             const int64_t fault = OPERATIONS[op->code](&job);
             if (fault)
                 return fault;

@@ -3,7 +3,7 @@
 enum { RNN_TANH, RNN_RELU, GATED_UNIT, LONG_SHORT };
 
 /* n: steps, features, hidden size, kind, 1 for the output after every step, 1 for backward in time, 1 for both states of
-   an lstm, and where in the workspace what x gives to the gates, the gates of a step and the states lie.
+   an lstm, and where in the workspace what x gives to the gates, the gates of a step, the states and copies of them lie.
    p: packed weights of x and of h, bias (padded), bias of h (padded), the states before the first step, or `beside`. */
 typedef struct {
     int64_t samples, steps, features, size, kind, sequences, backward, both;
@@ -56,6 +56,18 @@ static void begin_states(const recurrence *r, const call *job) {
     }
 }
 
+/* Keeps the states of the samples whose step does not count, or takes them back after it. */
+static void keep_states(const recurrence *r, const call *job, int64_t place, real *kept, int back) {
+    const size_t size = (size_t)r->size;
+    for (int64_t sample = 0; sample < r->samples; sample++) {
+        if (job->mask[sample * r->steps + place])
+            continue;
+        real *own[2] = {r->hidden + sample * r->size, r->cell + sample * r->size}, *copy = kept + 2 * sample * r->size;
+        for (int64_t state = 0; state < (r->kind == LONG_SHORT ? 2 : 1); state++, copy += size)
+            memcpy(back ? own[state] : copy, back ? copy : own[state], size * sizeof(real));
+    }
+}
+
 static int64_t run_recurrent(const call *job) {
     const operation *op = job->op;
     const int64_t *n = op->n, zero = 0;
@@ -76,15 +88,25 @@ static int64_t run_recurrent(const call *job) {
             of_h.first_step = 0;
         }
         multiply(&of_h, r.samples, width, op->p[1]);
+        real *kept = (real *)(w + n[11]);
+        if (job->mask)
+            keep_states(&r, job, place, kept, 0);
         if (r.kind == LONG_SHORT)
             step_of_lstm(&r);
         else if (r.kind == GATED_UNIT)
             step_of_gru(&r, given, r.steps * width);
         else
             step_of_rnn(&r);
+        if (job->mask)
+            keep_states(&r, job, place, kept, 1);
         if (r.sequences)
-            for (int64_t sample = 0; sample < r.samples; sample++)
-                memcpy(y + (sample * r.steps + place) * size, r.hidden + sample * size, (size_t)size * sizeof(real));
+            for (int64_t sample = 0; sample < r.samples; sample++) {
+                real *to = y + (sample * r.steps + place) * size;
+                if (job->mask && !job->mask[sample * r.steps + place])
+                    memset(to, 0, (size_t)size * sizeof(real));
+                else
+                    memcpy(to, r.hidden + sample * size, (size_t)size * sizeof(real));
+            }
     }
     if (!r.sequences)
         for (int64_t sample = 0; sample < r.samples; sample++) {

@@ -16,13 +16,15 @@ function each(function_, options = {}) {
   return {
     kind: "activation",
     options,
-    run: (chosen) => ([x]) => {
-      const y = zerosLike(x, x.shape);
-      const from = x.data;
-      const to = y.data;
-      for (let at = 0; at < to.length; at++) to[at] = function_(from[at], chosen);
-      return y;
-    },
+    run:
+      (chosen) =>
+      ([x]) => {
+        const y = zerosLike(x, x.shape);
+        const from = x.data;
+        const to = y.data;
+        for (let at = 0; at < to.length; at++) to[at] = function_(from[at], chosen);
+        return y;
+      },
   };
 }
 
@@ -79,15 +81,18 @@ const elu = (x, alpha) => (x > 0 ? x : alpha * Math.expm1(x));
 function overClasses(isLog) {
   return {
     kind: "activation",
-    run: () => ([x], step) => {
-      const y = zerosLike(x, x.shape);
-      const width = x.shape.at(-1) ?? 1;
-      const mask = step.masks[0];
-      const counts = mask && x.shape.length === 2 && mask.shape[1] === width ? mask.data : null;
-      const lowest = x.data instanceof Float32Array ? -8.5e37 : -4.4e307;
-      for (let start = 0; start < y.data.length; start += width) softmaxRow(x.data, y.data, start, width, counts, isLog, lowest);
-      return y;
-    },
+    run:
+      () =>
+      ([x], step) => {
+        const y = zerosLike(x, x.shape);
+        const width = x.shape.at(-1) ?? 1;
+        const mask = step.masks[0];
+        const counts = mask && x.shape.length === 2 && mask.shape[1] === width ? mask.data : null;
+        const lowest = x.data instanceof Float32Array ? -8.5e37 : -4.4e307;
+        for (let start = 0; start < y.data.length; start += width)
+          softmaxRow(x.data, y.data, start, width, counts, isLog, lowest);
+        return y;
+      },
   };
 }
 
@@ -121,23 +126,28 @@ const prelu = {
   kind: "activation",
   options: { shared: flag(false), alpha_initializer: ignored },
   parameters: (options, shape) => ({ alpha: options.shared ? [] : [featuresOf(shape)] }),
-  run: (_, { alpha }) => ([x]) => {
-    const y = zerosLike(x, x.shape);
-    for (let at = 0; at < y.data.length; at++) y.data[at] = x.data[at] > 0 ? x.data[at] : x.data[at] * alpha[at % alpha.length];
-    return y;
-  },
+  run:
+    (_, { alpha }) =>
+    ([x]) => {
+      const y = zerosLike(x, x.shape);
+      for (let at = 0; at < y.data.length; at++)
+        y.data[at] = x.data[at] > 0 ? x.data[at] : x.data[at] * alpha[at % alpha.length];
+      return y;
+    },
 };
 
 /** Written out, since most nodes of most networks are of these. @type {LayerType} */
 const relu = {
   kind: "activation",
-  run: () => ([x]) => {
-    const y = zerosLike(x, x.shape);
-    const from = x.data;
-    const to = y.data;
-    for (let at = 0; at < to.length; at++) to[at] = from[at] < 0 ? 0 : from[at]; // nan stays
-    return y;
-  },
+  run:
+    () =>
+    ([x]) => {
+      const y = zerosLike(x, x.shape);
+      const from = x.data;
+      const to = y.data;
+      for (let at = 0; at < to.length; at++) to[at] = from[at] < 0 ? 0 : from[at]; // nan stays
+      return y;
+    },
 };
 
 /** @type {Record<string, LayerType>} */

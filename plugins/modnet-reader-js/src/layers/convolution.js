@@ -5,7 +5,7 @@ import { addProduct, fillRows } from "../product.js";
 import { Tensor, sizeOf, zerosLike } from "../tensor.js";
 import { globalPool, part } from "./shapes.js";
 import { expect, withBias } from "./types.js";
-import { asThree, countsOf, filled, imageShape, maskOfWindows, movedToOwnStart, windowsOf } from "./windows.js";
+import { MANY, asThree, countsOf, filled, imageShape, maskOfWindows, movedToOwnStart, windowsOf } from "./windows.js";
 
 /** @typedef {import("./types.js").LayerType} LayerType */
 /** @typedef {import("./types.js").Options} Options */
@@ -13,11 +13,19 @@ import { asThree, countsOf, filled, imageShape, maskOfWindows, movedToOwnStart, 
 /** @typedef {import("../tensor.js").Floats} Floats */
 
 /** @param {Options} options */
-const howOf = (options) => ({ kernel: options.kernel_size, stride: options.stride, dilation: options.dilation, padding: options.padding });
+const howOf = (options) => ({
+  kernel: options.kernel_size,
+  stride: options.stride,
+  dilation: options.dilation,
+  padding: options.padding,
+});
 
 /** @param {number} axes */
 const windowed = (axes) => ({
-  kernel_size: perAxis(axes, 1), stride: perAxis(axes, 1, 1), dilation: perAxis(axes, 1, 1), padding: padding(axes, "valid"),
+  kernel_size: perAxis(axes, 1),
+  stride: perAxis(axes, 1, 1),
+  dilation: perAxis(axes, 1, 1),
+  padding: padding(axes, "valid"),
 });
 
 const weights = { bias: flag(true), weight_initializer: ignored, bias_initializer: ignored };
@@ -112,7 +120,8 @@ function columnsOf(weight, groups, outputs) {
   const own = outputs / groups;
   return Array.from({ length: groups }, (_, group) => {
     const part = /** @type {Floats} */ (new /** @type {any} */ (weight.constructor)(weight.length / groups));
-    for (let at = 0; at < part.length; at++) part[at] = weight[Math.floor(at / own) * outputs + group * own + (at % own)];
+    for (let at = 0; at < part.length; at++)
+      part[at] = weight[Math.floor(at / own) * outputs + group * own + (at % own)];
     return part;
   });
 }
@@ -126,7 +135,10 @@ function convolution(axes) {
     options: { out_channels: whole(1), ...windowed(axes), groups: whole(1, 1), ...weights },
     shape(options, shape) {
       const { sizes, channels } = imageShape(shape, axes);
-      expect(channels % options.groups === 0 && options.out_channels % options.groups === 0, `channels that groups = ${options.groups} divides`);
+      expect(
+        channels % options.groups === 0 && options.out_channels % options.groups === 0,
+        `channels that groups = ${options.groups} divides`,
+      );
       return [...countsOf(sizes, (known) => windowsOf(known, howOf(options))), options.out_channels];
     },
     parameters(options, shape) {
@@ -181,27 +193,40 @@ const depthwise = {
     const weight = [...options.kernel_size, outputs];
     return withBias(options, weight, outputs);
   },
-  run: (options, { weight, bias }) => ([x]) => {
-    const [down, across] = windowsOf(x.shape.slice(1, -1), howOf(options));
-    const channels = x.shape[3];
-    const times = options.depth_multiplier;
-    const outputs = channels * times;
-    const y = zerosLike(x, [x.shape[0], down.count, across.count, outputs]);
-    if (bias) fillRows(y.data, bias);
-    let to = 0;
-    for (let sample = 0; sample < x.shape[0]; sample++) {
-      for (let p = 0; p < down.count; p++) {
-        for (let q = 0; q < across.count; q++, to += outputs) {
-          eachTap(down, across, p, q, (row, column, tap) => {
-            const from = ((sample * down.size + row) * across.size + column) * channels;
-            for (let o = 0; o < outputs; o++) y.data[to + o] += x.data[from + Math.floor(o / times)] * weight[tap * outputs + o];
-          });
+  run:
+    (options, { weight, bias }) =>
+    ([x]) => {
+      const [down, across] = windowsOf(x.shape.slice(1, -1), howOf(options));
+      const channels = x.shape[3];
+      const times = options.depth_multiplier;
+      const outputs = channels * times;
+      const y = zerosLike(x, [x.shape[0], down.count, across.count, outputs]);
+      if (bias) fillRows(y.data, bias);
+      let to = 0;
+      for (let sample = 0; sample < x.shape[0]; sample++) {
+        for (let p = 0; p < down.count; p++) {
+          for (let q = 0; q < across.count; q++, to += outputs) {
+            eachTap(down, across, p, q, (row, column, tap) => {
+              const from = ((sample * down.size + row) * across.size + column) * channels;
+              for (let o = 0; o < outputs; o++)
+                y.data[to + o] += x.data[from + Math.floor(o / times)] * weight[tap * outputs + o];
+            });
+          }
         }
       }
-    }
-    return y;
-  },
+      return y;
+    },
 };
+
+/**
+ * The places of a window that lie on the axis: a window may be any times as large as what it is moved over.
+ * @param {Window} window
+ * @param {number} place of the window
+ */
+function inside({ size, kernel, stride, dilation, before }, place) {
+  const start = before - place * stride;
+  return [Math.max(0, Math.ceil(start / dilation)), Math.min(kernel, Math.ceil((start + size) / dilation))];
+}
 
 /**
  * Calls for each element of an image in a window, with its place in the window.
@@ -212,12 +237,12 @@ const depthwise = {
  * @param {(row: number, column: number, tap: number) => void} call
  */
 function eachTap(down, across, p, q, call) {
-  for (let i = 0; i < down.kernel; i++) {
+  const [top, bottom] = inside(down, p);
+  const [left, right] = inside(across, q);
+  for (let i = top; i < bottom; i++) {
     const row = p * down.stride + i * down.dilation - down.before;
-    if (row < 0 || row >= down.size) continue;
-    for (let j = 0; j < across.kernel; j++) {
-      const column = q * across.stride + j * across.dilation - across.before;
-      if (column >= 0 && column < across.size) call(row, column, i * across.kernel + j);
+    for (let j = left; j < right; j++) {
+      call(row, q * across.stride + j * across.dilation - across.before, i * across.kernel + j);
     }
   }
 }
@@ -225,14 +250,27 @@ function eachTap(down, across, p, q, call) {
 /** @type {LayerType} */
 const separable = {
   options: {
-    out_channels: whole(1), ...windowed(2), depth_multiplier: whole(1, 1), bias: flag(true),
-    depthwise_initializer: ignored, pointwise_initializer: ignored,
+    out_channels: whole(1),
+    ...windowed(2),
+    depth_multiplier: whole(1, 1),
+    bias: flag(true),
+    depthwise_initializer: ignored,
+    pointwise_initializer: ignored,
   },
   expand(options) {
     const { kernel_size, stride, dilation, depth_multiplier, out_channels, bias } = options;
     const sides = options.padding ?? "same";
     return [
-      { type: "depthwise_conv2d", name: "depthwise", kernel_size, stride, dilation, padding: sides, depth_multiplier, bias: false },
+      {
+        type: "depthwise_conv2d",
+        name: "depthwise",
+        kernel_size,
+        stride,
+        dilation,
+        padding: sides,
+        depth_multiplier,
+        bias: false,
+      },
       { type: "conv2d", name: "pointwise", kernel_size: 1, out_channels, bias },
     ];
   },
@@ -246,7 +284,9 @@ const separable = {
  */
 function spreadWindows(counts, options) {
   return counts.map((count, axis) => {
-    const kernel = options.kernel_size[axis], stride = options.stride[axis], dilation = options.dilation[axis];
+    const kernel = options.kernel_size[axis],
+      stride = options.stride[axis],
+      dilation = options.dilation[axis];
     const reach = (kernel - 1) * dilation;
     const whole = (count - 1) * stride + reach + 1;
     let [before, after] = options.padding?.[axis] ?? [0, 0];
@@ -263,41 +303,52 @@ function spreadWindows(counts, options) {
 
 /** @type {LayerType} */
 const transposed = {
-  options: { out_channels: whole(1), ...windowed(2), output_padding: perAxis(2, 0, 0), groups: whole(1, 1), ...weights },
+  options: {
+    out_channels: whole(1),
+    ...windowed(2),
+    output_padding: perAxis(2, 0, 0),
+    groups: whole(1, 1),
+    ...weights,
+  },
   shape(options, shape) {
     const { sizes, channels } = imageShape(shape, 2);
     expect(channels % options.groups === 0, `channels that groups = ${options.groups} divides`);
-    const found = spreadWindows(sizes.map((size) => size ?? 1 << 20), options);
+    const found = spreadWindows(
+      sizes.map((size) => size ?? MANY),
+      options,
+    );
     return [...sizes.map((size, axis) => (size === null ? null : found[axis].size)), options.out_channels];
   },
   parameters(options, shape) {
     const weight = [...options.kernel_size, options.out_channels / options.groups, imageShape(shape, 2).channels];
     return withBias(options, weight, options.out_channels);
   },
-  run: (options, { weight, bias }) => ([x]) => {
-    const [batch, height, width, channels] = x.shape;
-    const [down, across] = spreadWindows([height, width], options);
-    const outputs = options.out_channels;
-    const own = outputs / options.groups;
-    const seen = channels / options.groups;
-    const y = zerosLike(x, [batch, down.size, across.size, outputs]);
-    if (bias) fillRows(y.data, bias);
-    for (let place = 0; place < batch * height * width; place++) {
-      const p = Math.floor(place / width) % height;
-      const sample = Math.floor(place / (width * height));
-      eachTap(down, across, p, place % width, (row, column, tap) => {
-        const to = ((sample * down.size + row) * across.size + column) * outputs;
-        for (let o = 0; o < outputs; o++) {
-          const first = Math.floor(o / own) * seen;
-          const line = (tap * own + (o % own)) * channels;
-          let total = 0;
-          for (let c = first; c < first + seen; c++) total += x.data[place * channels + c] * weight[line + c];
-          y.data[to + o] += total;
-        }
-      });
-    }
-    return y;
-  },
+  run:
+    (options, { weight, bias }) =>
+    ([x]) => {
+      const [batch, height, width, channels] = x.shape;
+      const [down, across] = spreadWindows([height, width], options);
+      const outputs = options.out_channels;
+      const own = outputs / options.groups;
+      const seen = channels / options.groups;
+      const y = zerosLike(x, [batch, down.size, across.size, outputs]);
+      if (bias) fillRows(y.data, bias);
+      for (let place = 0; place < batch * height * width; place++) {
+        const p = Math.floor(place / width) % height;
+        const sample = Math.floor(place / (width * height));
+        eachTap(down, across, p, place % width, (row, column, tap) => {
+          const to = ((sample * down.size + row) * across.size + column) * outputs;
+          for (let o = 0; o < outputs; o++) {
+            const first = Math.floor(o / own) * seen;
+            const line = (tap * own + (o % own)) * channels;
+            let total = 0;
+            for (let c = first; c < first + seen; c++) total += x.data[place * channels + c] * weight[line + c];
+            y.data[to + o] += total;
+          }
+        });
+      }
+      return y;
+    },
 };
 
 /**
@@ -309,7 +360,10 @@ function pool(axes, isMean) {
   const own = { pool_size: perAxis(axes, 1, 2), stride: perAxis(axes, 1, null), padding: padding(axes, "valid") };
   /** @param {Options} options */
   const asWindowed = (options) => ({
-    kernel_size: options.pool_size, stride: options.stride ?? options.pool_size, dilation: Array(axes).fill(1), padding: options.padding,
+    kernel_size: options.pool_size,
+    stride: options.stride ?? options.pool_size,
+    dilation: Array(axes).fill(1),
+    padding: options.padding,
   });
   return {
     options: isMean ? { ...own, count_padding: flag(false) } : own,
@@ -321,7 +375,9 @@ function pool(axes, isMean) {
       const how = asWindowed(options);
       const run = (/** @type {Tensor} */ x, /** @type {Window[]} */ windows, /** @type {any} */ seen = null) =>
         pooled(x, windows, isMean, options.count_padding, seen);
-      return axes === 1 ? alongTime(how, isMean ? 0 : -Infinity, run) : ([x]) => run(x, windowsOf(x.shape.slice(1, -1), howOf(how)));
+      return axes === 1
+        ? alongTime(how, isMean ? 0 : -Infinity, run)
+        : ([x]) => run(x, windowsOf(x.shape.slice(1, -1), howOf(how)));
     },
   };
 }
@@ -370,26 +426,30 @@ const upsample = {
     const { sizes, channels } = imageShape(shape, 2);
     return [...sizes.map((size, axis) => (size === null ? null : size * options.scale_factor[axis])), channels];
   },
-  run: (options) => ([x]) => {
-    const [batch, height, width, channels] = x.shape;
-    const rows = sourcesOf(height, options.scale_factor[0], options.mode);
-    const columns = sourcesOf(width, options.scale_factor[1], options.mode);
-    const y = zerosLike(x, [batch, rows.length, columns.length, channels]);
-    let to = 0;
-    for (let sample = 0; sample < batch; sample++) {
-      for (const [top, bottom, below] of rows) {
-        for (const [left, right, beside] of columns) {
-          for (let c = 0; c < channels; c++) {
-            const at = (/** @type {number} */ row, /** @type {number} */ column) => x.data[((sample * height + row) * width + column) * channels + c];
-            const upper = at(top, left) * (1 - beside) + (beside ? at(top, right) * beside : 0);
-            const lower = below ? at(bottom, left) * (1 - beside) + (beside ? at(bottom, right) * beside : 0) : 0;
-            y.data[to++] = upper * (1 - below) + lower * below;
+  run:
+    (options) =>
+    ([x]) => {
+      const [batch, height, width, channels] = x.shape;
+      const [down, across] = options.scale_factor;
+      const y = zerosLike(x, [batch, height * down, width * across, channels]);
+      const rows = sourcesOf(height, down, options.mode);
+      const columns = sourcesOf(width, across, options.mode);
+      let to = 0;
+      for (let sample = 0; sample < batch; sample++) {
+        for (const [top, bottom, below] of rows) {
+          for (const [left, right, beside] of columns) {
+            for (let c = 0; c < channels; c++) {
+              const at = (/** @type {number} */ row, /** @type {number} */ column) =>
+                x.data[((sample * height + row) * width + column) * channels + c];
+              const upper = at(top, left) * (1 - beside) + (beside ? at(top, right) * beside : 0);
+              const lower = below ? at(bottom, left) * (1 - beside) + (beside ? at(bottom, right) * beside : 0) : 0;
+              y.data[to++] = upper * (1 - below) + lower * below;
+            }
           }
         }
       }
-    }
-    return y;
-  },
+      return y;
+    },
 };
 
 /**
@@ -413,34 +473,50 @@ const zeroPad = {
   options: { padding: padding(2, 1) },
   shape(options, shape) {
     const { sizes, channels } = imageShape(shape, 2);
-    return [...sizes.map((size, axis) => (size === null ? null : size + options.padding[axis][0] + options.padding[axis][1])), channels];
+    return [
+      ...sizes.map((size, axis) => (size === null ? null : size + options.padding[axis][0] + options.padding[axis][1])),
+      channels,
+    ];
   },
-  run: (options) => ([x]) => {
-    const [batch, height, width, channels] = x.shape;
-    const [[top, bottom], [left, right]] = options.padding;
-    const wide = left + width + right;
-    const y = zerosLike(x, [batch, top + height + bottom, wide, channels]);
-    for (let line = 0; line < batch * height; line++) {
-      const row = Math.floor(line / height) * y.shape[1] + top + (line % height);
-      y.data.set(x.data.subarray(line * width * channels, (line + 1) * width * channels), (row * wide + left) * channels);
-    }
-    return y;
-  },
+  run:
+    (options) =>
+    ([x]) => {
+      const [batch, height, width, channels] = x.shape;
+      const [[top, bottom], [left, right]] = options.padding;
+      const wide = left + width + right;
+      const y = zerosLike(x, [batch, top + height + bottom, wide, channels]);
+      for (let line = 0; line < batch * height; line++) {
+        const row = Math.floor(line / height) * y.shape[1] + top + (line % height);
+        y.data.set(
+          x.data.subarray(line * width * channels, (line + 1) * width * channels),
+          (row * wide + left) * channels,
+        );
+      }
+      return y;
+    },
 };
 
 /** In prediction the part in the middle. @type {LayerType} */
 const randomCrop = {
   options: { height: whole(1), width: whole(1) },
   shape(options, shape) {
-    const { sizes: [height, width], channels } = imageShape(shape, 2);
-    expect((height ?? 0) >= options.height && (width ?? 0) >= options.width, "an image that is not smaller than the part");
+    const {
+      sizes: [height, width],
+      channels,
+    } = imageShape(shape, 2);
+    expect(
+      (height ?? 0) >= options.height && (width ?? 0) >= options.width,
+      "an image that is not smaller than the part",
+    );
     return [options.height, options.width, channels];
   },
-  run: (options) => ([x]) => {
-    const top = Math.floor((x.shape[1] - options.height) / 2);
-    const left = Math.floor((x.shape[2] - options.width) / 2);
-    return part(part(x, 1, top, top + options.height), 2, left, left + options.width);
-  },
+  run:
+    (options) =>
+    ([x]) => {
+      const top = Math.floor((x.shape[1] - options.height) / 2);
+      const left = Math.floor((x.shape[2] - options.width) / 2);
+      return part(part(x, 1, top, top + options.height), 2, left, left + options.width);
+    },
 };
 
 /** @type {Record<string, LayerType>} */

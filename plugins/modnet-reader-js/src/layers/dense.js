@@ -21,18 +21,21 @@ const linear = {
     const weight = [featuresOf(shape), options.out_features];
     return withBias(options, weight, options.out_features);
   },
-  run: (options, { weight, bias }) => ([x], step) => {
-    if (x.shape.length === 2) step.mask = null; // its last axis, the steps, is mixed here
-    const inner = /** @type {number} */ (x.shape.at(-1));
-    const y = zerosLike(x, [...x.shape.slice(0, -1), options.out_features]);
-    if (bias) fillRows(y.data, bias);
-    addProduct(x.data, 0, sizeOf(x.shape.slice(0, -1)), inner, weight, options.out_features, y.data, 0);
-    return y;
-  },
+  run:
+    (options, { weight, bias }) =>
+    ([x], step) => {
+      if (x.shape.length === 2) step.mask = null; // its last axis, the steps, is mixed here
+      const inner = /** @type {number} */ (x.shape.at(-1));
+      const y = zerosLike(x, [...x.shape.slice(0, -1), options.out_features]);
+      if (bias) fillRows(y.data, bias);
+      addProduct(x.data, 0, sizeOf(x.shape.slice(0, -1)), inner, weight, options.out_features, y.data, 0);
+      return y;
+    },
 };
 
 /** @param {import("./types.js").Options} options */
-const vectorSize = (options) => options.embedding_size ?? Math.min(600, roundHalfEven(1.6 * options.vocabulary_size ** 0.56));
+const vectorSize = (options) =>
+  options.embedding_size ?? Math.min(600, roundHalfEven(1.6 * options.vocabulary_size ** 0.56));
 
 /** As Python rounds. @param {number} x */
 const roundHalfEven = (x) => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
@@ -40,27 +43,32 @@ const roundHalfEven = (x) => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round
 /** @type {LayerType} */
 const embedding = {
   options: {
-    vocabulary_size: whole(1), embedding_size: wholeOrNothing(1), padding: wholeOrNothing(0), weight_initializer: ignored,
+    vocabulary_size: whole(1),
+    embedding_size: wholeOrNothing(1),
+    padding: wholeOrNothing(0),
+    weight_initializer: ignored,
   },
   shape: (options, shape) => [...shape, vectorSize(options)],
   parameters: (options) => ({ weight: [options.vocabulary_size, vectorSize(options)] }),
-  run: (options, { weight }) => ([x], step) => {
-    const ids = x.exact ?? x.data;
-    const size = vectorSize(options);
-    const y = zerosLike(x, [...x.shape, size]);
-    for (let at = 0; at < ids.length; at++) {
-      const id = ids[at];
-      if (!Number.isInteger(id)) throw new DataError(`embedding: expected whole numbers (ids), found ${id}`);
-      if (id < 0 || id >= options.vocabulary_size) {
-        throw new DataError(`embedding: found the id ${id}, expected 0 to ${options.vocabulary_size - 1}`);
+  run:
+    (options, { weight }) =>
+    ([x], step) => {
+      const ids = x.exact ?? x.data;
+      const size = vectorSize(options);
+      const y = zerosLike(x, [...x.shape, size]);
+      for (let at = 0; at < ids.length; at++) {
+        const id = ids[at];
+        if (!Number.isInteger(id)) throw new DataError(`embedding: expected whole numbers (ids), found ${id}`);
+        if (id < 0 || id >= options.vocabulary_size) {
+          throw new DataError(`embedding: found the id ${id}, expected 0 to ${options.vocabulary_size - 1}`);
+        }
+        y.data.set(weight.subarray(id * size, (id + 1) * size), at * size);
       }
-      y.data.set(weight.subarray(id * size, (id + 1) * size), at * size);
-    }
-    if (options.padding !== null && x.shape.length === 2) {
-      step.mask = { data: Uint8Array.from(ids, (id) => (id === options.padding ? 0 : 1)), shape: x.shape };
-    }
-    return y;
-  },
+      if (options.padding !== null && x.shape.length === 2) {
+        step.mask = { data: Uint8Array.from(ids, (id) => (id === options.padding ? 0 : 1)), shape: x.shape };
+      }
+      return y;
+    },
 };
 
 /** @param {Shape} shape */
@@ -77,19 +85,21 @@ const standardize = {
     return options.clip ? { ...state, lowest: state.mean, highest: state.mean } : state;
   },
   optional: ["mean_rest"],
-  run: (options, { mean, deviation, samples, mean_rest: rest, lowest, highest }) => ([x]) => {
-    const y = zerosLike(x, x.shape);
-    const clips = options.clip && samples[0];
-    const width = mean.length;
-    for (let at = 0, feature = 0; at < y.data.length; at++, feature = feature + 1 === width ? 0 : feature + 1) {
-      // A mean that needs more digits than the network has is taken from the number as it was given.
-      const far = rest !== undefined && rest[feature] !== 0;
-      const distance = far ? (x.exact ?? x.data)[at] - (mean[feature] + rest[feature]) : x.data[at] - mean[feature];
-      const value = distance / deviation[feature];
-      y.data[at] = clips ? Math.min(Math.max(value, lowest[feature]), highest[feature]) : value;
-    }
-    return y;
-  },
+  run:
+    (options, { mean, deviation, samples, mean_rest: rest, lowest, highest }) =>
+    ([x]) => {
+      const y = zerosLike(x, x.shape);
+      const clips = options.clip && samples[0];
+      const width = mean.length;
+      for (let at = 0, feature = 0; at < y.data.length; at++, feature = feature + 1 === width ? 0 : feature + 1) {
+        // A mean that needs more digits than the network has is taken from the number as it was given.
+        const far = rest !== undefined && rest[feature] !== 0;
+        const distance = far ? (x.exact ?? x.data)[at] - (mean[feature] + rest[feature]) : x.data[at] - mean[feature];
+        const value = distance / deviation[feature];
+        y.data[at] = clips ? Math.min(Math.max(value, lowest[feature]), highest[feature]) : value;
+      }
+      return y;
+    },
 };
 
 /** @type {LayerType} */
@@ -97,14 +107,16 @@ const unstandardize = {
   state: (_, shape) => scalingState(shape),
   optional: ["mean_rest"],
   isLast: true,
-  run: (_, { mean, deviation, mean_rest: rest }) => ([x]) => {
-    const y = zerosLike(x, x.shape);
-    for (let at = 0; at < y.data.length; at++) {
-      const feature = at % mean.length;
-      y.data[at] = x.data[at] * deviation[feature] + (mean[feature] + (rest ? rest[feature] : 0));
-    }
-    return y;
-  },
+  run:
+    (_, { mean, deviation, mean_rest: rest }) =>
+    ([x]) => {
+      const y = zerosLike(x, x.shape);
+      for (let at = 0; at < y.data.length; at++) {
+        const feature = at % mean.length;
+        y.data[at] = x.data[at] * deviation[feature] + (mean[feature] + (rest ? rest[feature] : 0));
+      }
+      return y;
+    },
 };
 
 /** @type {LayerType} */
@@ -151,16 +163,19 @@ function sampleNorm(centres, epsilon) {
       const axes = lastAxes(shape, axesOf(options));
       return /** @type {import("./types.js").Arrays} */ (centres ? { scale: axes, shift: axes } : { scale: axes });
     },
-    run: (options, { scale, shift }) => ([x], step) => {
-      const y = zerosLike(x, x.shape);
-      const width = scale.length;
-      const counts = countedElements(step.masks[0], x, axesOf(options));
-      for (let start = 0; start < y.data.length; start += width) {
-        normalizeRow(x.data, y.data, start, width, centres, options.epsilon, counts);
-        for (let at = 0; at < width; at++) y.data[start + at] = y.data[start + at] * scale[at] + (shift ? shift[at] : 0);
-      }
-      return y;
-    },
+    run:
+      (options, { scale, shift }) =>
+      ([x], step) => {
+        const y = zerosLike(x, x.shape);
+        const width = scale.length;
+        const counts = countedElements(step.masks[0], x, axesOf(options));
+        for (let start = 0; start < y.data.length; start += width) {
+          normalizeRow(x.data, y.data, start, width, centres, options.epsilon, counts);
+          for (let at = 0; at < width; at++)
+            y.data[start + at] = y.data[start + at] * scale[at] + (shift ? shift[at] : 0);
+        }
+        return y;
+      },
   };
 }
 
@@ -196,7 +211,8 @@ function normalizeRow(x, y, start, width, centres, epsilon, counts) {
   for (let at = start; centres && at < start + width; at++) mean += counts ? x[at] * counts(at) : x[at];
   mean /= number;
   let squares = 0;
-  for (let at = start; at < start + width; at++) squares += counts ? counts(at) * (x[at] - mean) ** 2 : (x[at] - mean) ** 2;
+  for (let at = start; at < start + width; at++)
+    squares += counts ? counts(at) * (x[at] - mean) ** 2 : (x[at] - mean) ** 2;
   const inverse = 1 / Math.sqrt(squares / number + epsilon);
   for (let at = start; at < start + width; at++) y[at] = (x[at] - mean) * inverse;
 }
@@ -205,15 +221,21 @@ function normalizeRow(x, y, start, width, centres, epsilon, counts) {
 const piecewiseEncoding = {
   options: { bins: whole(1, 16) },
   shape: (options, shape) => [...shape.slice(0, -1), featuresOf(shape) * options.bins],
-  state: (options, shape) => ({ left: [featuresOf(shape), options.bins], slope: [featuresOf(shape), options.bins], samples: [] }),
-  run: ({ bins }, { left, slope }) => ([x]) => {
-    const y = zerosLike(x, [...x.shape.slice(0, -1), (x.shape.at(-1) ?? 0) * bins]);
-    for (let at = 0; at < y.data.length; at++) {
-      const bin = at % left.length;
-      y.data[at] = Math.min(Math.max((x.data[Math.floor(at / bins)] - left[bin]) * slope[bin], 0), 1);
-    }
-    return y;
-  },
+  state: (options, shape) => ({
+    left: [featuresOf(shape), options.bins],
+    slope: [featuresOf(shape), options.bins],
+    samples: [],
+  }),
+  run:
+    ({ bins }, { left, slope }) =>
+    ([x]) => {
+      const y = zerosLike(x, [...x.shape.slice(0, -1), (x.shape.at(-1) ?? 0) * bins]);
+      for (let at = 0; at < y.data.length; at++) {
+        const bin = at % left.length;
+        y.data[at] = Math.min(Math.max((x.data[Math.floor(at / bins)] - left[bin]) * slope[bin], 0), 1);
+      }
+      return y;
+    },
 };
 
 /** @type {LayerType} */
@@ -221,29 +243,31 @@ const temperature = {
   options: { independent: flag(false) },
   state: () => ({ temperature: [] }),
   isLast: true,
-  run: (options, arrays) => ([x]) => {
-    const y = zerosLike(x, x.shape);
-    const t = arrays.temperature[0];
-    const width = x.shape.at(-1) ?? 1;
-    const isDouble = x.data instanceof Float64Array;
-    const least = isDouble ? 2 ** -1022 : 2 ** -126; // a probability below has underflowed
-    const rest = isDouble ? 2 ** -54 : 2 ** -25; // one that is 1 has been rounded from less than that
-    const power = (/** @type {number} */ p) => Math.log(Math.max(p, least)) / t;
-    for (let start = 0; start < y.data.length; start += width) {
-      if (options.independent || width === 1) {
-        for (let at = start; at < start + width; at++) {
-          y.data[at] = 1 / (1 + Math.exp(Math.log(Math.max(1 - x.data[at], rest)) / t - power(x.data[at])));
+  run:
+    (options, arrays) =>
+    ([x]) => {
+      const y = zerosLike(x, x.shape);
+      const t = arrays.temperature[0];
+      const width = x.shape.at(-1) ?? 1;
+      const isDouble = x.data instanceof Float64Array;
+      const least = isDouble ? 2 ** -1022 : 2 ** -126; // a probability below has underflowed
+      const rest = isDouble ? 2 ** -54 : 2 ** -25; // one that is 1 has been rounded from less than that
+      const power = (/** @type {number} */ p) => Math.log(Math.max(p, least)) / t;
+      for (let start = 0; start < y.data.length; start += width) {
+        if (options.independent || width === 1) {
+          for (let at = start; at < start + width; at++) {
+            y.data[at] = 1 / (1 + Math.exp(Math.log(Math.max(1 - x.data[at], rest)) / t - power(x.data[at])));
+          }
+          continue;
         }
-        continue;
+        let greatest = -Infinity;
+        for (let at = start; at < start + width; at++) greatest = Math.max(greatest, power(x.data[at]));
+        let total = 0;
+        for (let at = start; at < start + width; at++) total += Math.exp(power(x.data[at]) - greatest);
+        for (let at = start; at < start + width; at++) y.data[at] = Math.exp(power(x.data[at]) - greatest) / total;
       }
-      let greatest = -Infinity;
-      for (let at = start; at < start + width; at++) greatest = Math.max(greatest, power(x.data[at]));
-      let total = 0;
-      for (let at = start; at < start + width; at++) total += Math.exp(power(x.data[at]) - greatest);
-      for (let at = start; at < start + width; at++) y.data[at] = Math.exp(power(x.data[at]) - greatest) / total;
-    }
-    return y;
-  },
+      return y;
+    },
 };
 
 /** @type {Record<string, LayerType>} */

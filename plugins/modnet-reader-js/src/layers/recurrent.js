@@ -12,13 +12,28 @@ import { expect, featuresOf } from "./types.js";
 /** @typedef {import("../tensor.js").Floats} Floats */
 
 /**
- * One step of all samples: from what x and the biases give to the gates, and the states, to the states after it.
- * @typedef {(gates: Floats, product: Floats, states: Floats[], size: number, options: Options, arrays: Found) => void} Advance
+ * A step of a sample: from what x and the biases give to the gates, and the product with the state, to the states behind it.
+ * @callback Advance
+ * @param {Floats} gates
+ * @param {number} g where the gates of the step begin
+ * @param {Floats} product
+ * @param {number} p where that of the sample begins
+ * @param {Floats[]} states are changed
+ * @param {number} s where those of the sample begin
+ * @param {number} size
+ * @param {Options} options
+ * @param {Found} arrays
  */
 
 const common = {
-  hidden_size: whole(1), bias: flag(true), return_sequences: flag(true), reverse: flag(false), train_initial_state: flag(false),
-  weight_initializer: ignored, hidden_initializer: ignored, bias_initializer: ignored,
+  hidden_size: whole(1),
+  bias: flag(true),
+  return_sequences: flag(true),
+  reverse: flag(false),
+  train_initial_state: flag(false),
+  weight_initializer: ignored,
+  hidden_initializer: ignored,
+  bias_initializer: ignored,
 };
 
 /** @param {number} x */
@@ -42,7 +57,10 @@ function recurrent(states, gateCount, options, advance, hasHiddenBias = false) {
       expect(shape.length === 2, "sequences, samples of shape (time, features)");
       featuresOf(shape);
       const size = chosen.hidden_size;
-      expect(!initial || (initial.length === 1 && initial[0] === states.length * size), `an initial state of shape (${states.length * size},)`);
+      expect(
+        !initial || (initial.length === 1 && initial[0] === states.length * size),
+        `an initial state of shape (${states.length * size},)`,
+      );
       return chosen.return_sequences ? [shape[0], size] : [returned(chosen) * size];
     },
     parameters(chosen, shape) {
@@ -55,10 +73,12 @@ function recurrent(states, gateCount, options, advance, hasHiddenBias = false) {
         ...(chosen.train_initial_state ? Object.fromEntries(states.map((name) => [`initial_${name}`, [size]])) : {}),
       };
     },
-    run: (chosen, arrays) => ([x, initial], step) => {
-      const kept = initialStates(x, initial, states, chosen, arrays);
-      return goThrough(x, kept, step, chosen, arrays, gateCount, advance, returned(chosen));
-    },
+    run:
+      (chosen, arrays) =>
+      ([x, initial], step) => {
+        const kept = initialStates(x, initial, states, chosen, arrays);
+        return goThrough(x, kept, step, chosen, arrays, gateCount, advance, returned(chosen));
+      },
   };
 }
 
@@ -104,53 +124,60 @@ function goThrough(x, states, step, options, arrays, gateCount, advance, returne
   if (options.bias) fillRows(gates, arrays.bias);
   addProduct(x.data, 0, batch * time, features, arrays.weight_input, columns, gates, 0);
   const y = options.return_sequences ? zerosLike(x, [batch, time, size]) : zerosLike(x, [batch, returned * size]);
-  const product = zerosLike(x, [columns]).data;
-  for (let sample = 0; sample < batch; sample++) {
-    const own = states.map((state) => state.subarray(sample * size, (sample + 1) * size));
-    for (let count = 0; count < time; count++) {
+  const product = zerosLike(x, [batch, columns]).data;
+  for (let count = 0; count < time; count++) {
+    product.fill(0);
+    addProduct(states[0], 0, batch, size, arrays.weight_hidden, columns, product, 0);
+    for (let sample = 0; sample < batch; sample++) {
       const at = sample * time + (options.reverse ? time - 1 - count : count);
       if (mask && !mask.data[at]) continue; // leaves the states as they were; its output is 0
-      product.fill(0);
-      addProduct(own[0], 0, 1, size, arrays.weight_hidden, columns, product, 0);
-      advance(gates.subarray(at * columns, (at + 1) * columns), product, own, size, options, arrays);
-      if (options.return_sequences) y.data.set(own[0], at * size);
+      advance(gates, at * columns, product, sample * columns, states, sample * size, size, options, arrays);
+      if (options.return_sequences) copy(states[0], sample * size, y.data, at * size, size);
     }
-    for (let number = 0; !options.return_sequences && number < returned; number++) {
-      y.data.set(own[number], (sample * returned + number) * size);
+  }
+  for (let number = 0; !options.return_sequences && number < returned; number++) {
+    for (let sample = 0; sample < batch; sample++) {
+      copy(states[number], sample * size, y.data, (sample * returned + number) * size, size);
     }
   }
   if (!options.return_sequences) step.mask = null;
   return y;
 }
 
+/** @param {Floats} from @param {number} start @param {Floats} to @param {number} at @param {number} size */
+function copy(from, start, to, at, size) {
+  for (let j = 0; j < size; j++) to[at + j] = from[start + j];
+}
+
 /** @type {Advance} */
-function advanceRNN(gates, product, [hidden], size, options) {
+function advanceRNN(gates, g, product, p, [hidden], s, size, options) {
+  const isTanh = options.nonlinearity === "tanh";
   for (let j = 0; j < size; j++) {
-    const sum = gates[j] + product[j];
-    hidden[j] = options.nonlinearity === "tanh" ? Math.tanh(sum) : Math.max(sum, 0);
+    const sum = gates[g + j] + product[p + j];
+    hidden[s + j] = isTanh ? Math.tanh(sum) : Math.max(sum, 0);
   }
 }
 
 /** @type {Advance} */
-function advanceLSTM(gates, product, [hidden, cell], size) {
+function advanceLSTM(gates, g, product, p, [hidden, cell], s, size) {
   for (let j = 0; j < size; j++) {
-    const i = logistic(gates[j] + product[j]);
-    const f = logistic(gates[size + j] + product[size + j]);
-    const g = Math.tanh(gates[2 * size + j] + product[2 * size + j]);
-    const o = logistic(gates[3 * size + j] + product[3 * size + j]);
-    cell[j] = f * cell[j] + i * g;
-    hidden[j] = o * Math.tanh(cell[j]);
+    const input = logistic(gates[g + j] + product[p + j]);
+    const forget = logistic(gates[g + size + j] + product[p + size + j]);
+    const renewed = Math.tanh(gates[g + 2 * size + j] + product[p + 2 * size + j]);
+    const output = logistic(gates[g + 3 * size + j] + product[p + 3 * size + j]);
+    cell[s + j] = forget * cell[s + j] + input * renewed;
+    hidden[s + j] = output * Math.tanh(cell[s + j]);
   }
 }
 
 /** @type {Advance} */
-function advanceGRU(gates, product, [hidden], size, options, arrays) {
+function advanceGRU(gates, g, product, p, [hidden], s, size, options, arrays) {
   for (let j = 0; j < size; j++) {
-    const r = logistic(gates[j] + product[j]);
-    const z = logistic(gates[size + j] + product[size + j]);
-    const inner = product[2 * size + j] + (options.bias ? arrays.bias_hidden[j] : 0);
-    const renewed = Math.tanh(gates[2 * size + j] + r * inner);
-    hidden[j] = renewed + z * (hidden[j] - renewed);
+    const reset = logistic(gates[g + j] + product[p + j]);
+    const keep = logistic(gates[g + size + j] + product[p + size + j]);
+    const inner = product[p + 2 * size + j] + (options.bias ? arrays.bias_hidden[j] : 0);
+    const renewed = Math.tanh(gates[g + 2 * size + j] + reset * inner);
+    hidden[s + j] = renewed + keep * (hidden[s + j] - renewed);
   }
 }
 

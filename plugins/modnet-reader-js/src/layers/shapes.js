@@ -16,10 +16,12 @@ const flatten = {
     expect(!shape.includes(null), "a fixed size of every axis");
     return [sizeOf(/** @type {number[]} */ (shape))];
   },
-  run: () => ([x], step) => {
-    step.mask = null;
-    return x.reshaped([x.shape[0], sizeOf(x.shape.slice(1))]);
-  },
+  run:
+    () =>
+    ([x], step) => {
+      step.mask = null;
+      return x.reshaped([x.shape[0], sizeOf(x.shape.slice(1))]);
+    },
 };
 
 /**
@@ -41,11 +43,13 @@ function reshapedShape(wanted, shape) {
 const reshape = {
   options: { shape: shapeOption },
   shape: (options, shape) => reshapedShape(options.shape, shape),
-  run: (options) => ([x], step) => {
-    const y = x.reshaped([x.shape[0], .../** @type {number[]} */ (reshapedShape(options.shape, x.shape.slice(1)))]);
-    if (step.masks[0]) step.mask = maskOfSteps(step.masks[0], sizeOf(x.shape.slice(2)), sizeOf(y.shape.slice(2)));
-    return y;
-  },
+  run:
+    (options) =>
+    ([x], step) => {
+      const y = x.reshaped([x.shape[0], .../** @type {number[]} */ (reshapedShape(options.shape, x.shape.slice(1)))]);
+      if (step.masks[0]) step.mask = maskOfSteps(step.masks[0], sizeOf(x.shape.slice(2)), sizeOf(y.shape.slice(2)));
+      return y;
+    },
 };
 
 /**
@@ -65,7 +69,9 @@ function maskOfSteps(mask, before, after) {
   const joined = after / before;
   if (!before || after % before || time % joined) return null;
   const data = new Uint8Array(mask.data.length / joined);
-  mask.data.forEach((counts, at) => { data[Math.floor(at / joined)] ||= counts; });
+  mask.data.forEach((counts, at) => {
+    data[Math.floor(at / joined)] ||= counts;
+  });
   return { data, shape: [batch, time / joined] };
 }
 
@@ -114,17 +120,19 @@ const slice = {
       return stop - start;
     });
   },
-  run: (options) => ([x], step) => {
-    const axis = options.axis >= 0 ? options.axis + 1 : x.shape.length + options.axis;
-    const [start, stop] = bounds(x.shape[axis], options);
-    const mask = step.masks[0];
-    if (mask && axis === 1) {
-      const isFromEnd = (options.start ?? 0) < 0 || (options.stop ?? 0) < 0; // in which padding is counted
-      const asTensor = new Tensor(mask.data, mask.shape);
-      step.mask = isFromEnd ? null : part(asTensor, 1, start, stop);
-    }
-    return part(x, axis, start, stop);
-  },
+  run:
+    (options) =>
+    ([x], step) => {
+      const axis = options.axis >= 0 ? options.axis + 1 : x.shape.length + options.axis;
+      const [start, stop] = bounds(x.shape[axis], options);
+      const mask = step.masks[0];
+      if (mask && axis === 1) {
+        const isFromEnd = (options.start ?? 0) < 0 || (options.stop ?? 0) < 0; // in which padding is counted
+        const asTensor = new Tensor(mask.data, mask.shape);
+        step.mask = isFromEnd ? null : part(asTensor, 1, start, stop);
+      }
+      return part(x, axis, start, stop);
+    },
 };
 
 /**
@@ -149,14 +157,19 @@ function oneShape(shapes) {
 const combining = (combine) => ({
   inputs: [2, null],
   shape: (_, ...shapes) => oneShape(shapes),
-  run: () => ([first, ...others]) => {
-    const y = new Tensor(first.data.slice(), first.shape);
-    for (const x of others) {
-      if (x.shape.join() !== first.shape.join()) throw new ShapeError(`expects inputs of the same shape, found ${shapeText(first.shape)} and ${shapeText(x.shape)}`);
-      for (let at = 0; at < y.data.length; at++) y.data[at] = combine(y.data[at], x.data[at]);
-    }
-    return y;
-  },
+  run:
+    () =>
+    ([first, ...others]) => {
+      const y = new Tensor(first.data.slice(), first.shape);
+      for (const x of others) {
+        if (x.shape.join() !== first.shape.join())
+          throw new ShapeError(
+            `expects inputs of the same shape, found ${shapeText(first.shape)} and ${shapeText(x.shape)}`,
+          );
+        for (let at = 0; at < y.data.length; at++) y.data[at] = combine(y.data[at], x.data[at]);
+      }
+      return y;
+    },
 });
 
 /** @type {LayerType} */
@@ -165,7 +178,10 @@ const concatenate = {
   options: { axis: axisOption },
   shape(options, ...shapes) {
     const count = shapes[0].length;
-    expect(shapes.every((shape) => shape.length === count && options.axis >= -count && options.axis < count), `samples with an axis ${options.axis}`);
+    expect(
+      shapes.every((shape) => shape.length === count && options.axis >= -count && options.axis < count),
+      `samples with an axis ${options.axis}`,
+    );
     const axis = (options.axis + count) % count;
     const sizes = shapes.map((shape) => shape[axis]);
     const total = sizes.includes(null) ? null : sizeOfAll(/** @type {number[]} */ (sizes));
@@ -176,8 +192,14 @@ const concatenate = {
     const others = inputs.map((x) => x.shape.with(axis, 0).join());
     if (new Set(others).size > 1) throw new ShapeError(`expects inputs that differ only in axis ${options.axis}`);
     if (axis === 1 && step.masks.some((mask) => mask)) {
-      const whole = inputs.map((x, number) => step.masks[number] ?? { data: new Uint8Array(x.shape[0] * x.shape[1]).fill(1), shape: x.shape.slice(0, 2) });
-      step.mask = joined(whole.map((mask) => new Tensor(mask.data, mask.shape)), 1);
+      const whole = inputs.map(
+        (x, number) =>
+          step.masks[number] ?? { data: new Uint8Array(x.shape[0] * x.shape[1]).fill(1), shape: x.shape.slice(0, 2) },
+      );
+      step.mask = joined(
+        whole.map((mask) => new Tensor(mask.data, mask.shape)),
+        1,
+      );
     } else if (axis === 1) {
       step.mask = null;
     }
@@ -219,43 +241,50 @@ function channelsAlone(shape) {
  */
 const globalPool = (isMean) => ({
   shape: (_, shape) => channelsAlone(shape),
-  run: () => ([x], step) => {
-    const channels = x.shape.at(-1) ?? 0;
-    const y = zerosLike(x, [x.shape[0], channels]);
-    const places = sizeOf(x.shape.slice(1, -1));
-    const mask = step.masks[0];
-    const steps = mask ? mask.shape[1] : 1;
-    step.mask = null;
-    for (let sample = 0; sample < x.shape[0]; sample++) {
-      const totals = new Float64Array(channels).fill(isMean ? 0 : -Infinity);
-      let counted = 0;
-      for (let place = 0; place < places; place++) {
-        if (mask && !mask.data[sample * steps + Math.floor((place * steps) / places)]) continue;
-        counted++;
-        const start = (sample * places + place) * channels;
-        for (let c = 0; c < channels; c++) {
-          totals[c] = isMean ? totals[c] + x.data[start + c] : Math.max(totals[c], x.data[start + c]);
+  run:
+    () =>
+    ([x], step) => {
+      const channels = x.shape.at(-1) ?? 0;
+      const y = zerosLike(x, [x.shape[0], channels]);
+      const places = sizeOf(x.shape.slice(1, -1));
+      const mask = step.masks[0];
+      const steps = mask ? mask.shape[1] : 1;
+      step.mask = null;
+      for (let sample = 0; sample < x.shape[0]; sample++) {
+        const totals = new Float64Array(channels).fill(isMean ? 0 : -Infinity);
+        let counted = 0;
+        for (let place = 0; place < places; place++) {
+          if (mask && !mask.data[sample * steps + Math.floor((place * steps) / places)]) continue;
+          counted++;
+          const start = (sample * places + place) * channels;
+          for (let c = 0; c < channels; c++) {
+            totals[c] = isMean ? totals[c] + x.data[start + c] : Math.max(totals[c], x.data[start + c]);
+          }
         }
+        for (let c = 0; c < channels; c++)
+          y.data[sample * channels + c] = !counted ? 0 : isMean ? totals[c] / counted : totals[c];
       }
-      for (let c = 0; c < channels; c++) y.data[sample * channels + c] = !counted ? 0 : isMean ? totals[c] / counted : totals[c];
-    }
-    return y;
-  },
+      return y;
+    },
 });
 
 /** @type {LayerType} */
 const masking = {
   options: { value: real(0) },
-  run: (options) => ([x], step) => {
-    const [batch, time, features] = x.shape;
-    const data = new Uint8Array(batch * time);
-    for (let at = 0; at < data.length; at++) {
-      const counts = x.data.subarray(at * features, (at + 1) * features).some((/** @type {number} */ number) => number !== options.value);
-      data[at] = counts && (step.masks[0]?.data[at] ?? 1) ? 1 : 0;
-    }
-    step.mask = { data, shape: [batch, time] };
-    return x;
-  },
+  run:
+    (options) =>
+    ([x], step) => {
+      const [batch, time, features] = x.shape;
+      const data = new Uint8Array(batch * time);
+      for (let at = 0; at < data.length; at++) {
+        const counts = x.data
+          .subarray(at * features, (at + 1) * features)
+          .some((/** @type {number} */ number) => number !== options.value);
+        data[at] = counts && (step.masks[0]?.data[at] ?? 1) ? 1 : 0;
+      }
+      step.mask = { data, shape: [batch, time] };
+      return x;
+    },
 };
 
 // Ensembles
@@ -267,7 +296,10 @@ const ensembleMean = {
     expect(shape[0] !== null && shape[0] > 0, "samples of shape (members, ...)");
     return shape.slice(1);
   },
-  run: () => ([x]) => meanOf(Array.from({ length: x.shape[1] }, (_, member) => memberOf(x, member))),
+  run:
+    () =>
+    ([x]) =>
+      meanOf(Array.from({ length: x.shape[1] }, (_, member) => memberOf(x, member))),
 };
 
 /**
@@ -295,14 +327,19 @@ export function meanOf(all) {
 
 /** What `per_member` stands for: its layer, once for each member. @type {(inner: LayerType, options: import("./types.js").Options, members: number, isShared: boolean) => LayerType} */
 export function forMembers(inner, options, members, isShared) {
+  expect(members <= 10_000, "10,000 members at most");
   /** @param {Shape[]} shapes */
   const ofOne = (shapes) => {
     if (isShared) return shapes;
-    expect(shapes.every((shape) => shape[0] === members), `samples of shape (members, ...) with ${members} members`);
+    expect(
+      shapes.every((shape) => shape[0] === members),
+      `samples of shape (members, ...) with ${members} members`,
+    );
     return shapes.map((shape) => shape.slice(1));
   };
   /** @param {import("./types.js").Arrays | undefined} arrays */
-  const withMembers = (arrays) => Object.fromEntries(Object.entries(arrays ?? {}).map(([name, shape]) => [name, [members, ...shape]]));
+  const withMembers = (arrays) =>
+    Object.fromEntries(Object.entries(arrays ?? {}).map(([name, shape]) => [name, [members, ...shape]]));
   return {
     inputs: inner.inputs,
     shape: (_, ...shapes) => [members, ...(inner.shape?.(options, ...ofOne(shapes)) ?? ofOne(shapes)[0])],
@@ -310,13 +347,18 @@ export function forMembers(inner, options, members, isShared) {
     state: (_, ...shapes) => withMembers(inner.state?.(options, ...ofOne(shapes))),
     optional: inner.optional,
     run: (_, arrays, shapes) => {
-      const runs = Array.from({ length: members }, (_, member) => inner.run?.(options, partsOf(arrays, member, members), ofOne(shapes)));
+      const runs = Array.from({ length: members }, (_, member) =>
+        inner.run?.(options, partsOf(arrays, member, members), ofOne(shapes)),
+      );
       return (inputs) => {
         const made = runs.map((run, member) => {
           const own = isShared ? inputs : inputs.map((x) => memberOf(x, member));
           return run ? run(own, { masks: own.map(() => null), mask: null }) : own[0];
         });
-        return joined(made.map((y) => y.reshaped([y.shape[0], 1, ...y.shape.slice(1)])), 1);
+        return joined(
+          made.map((y) => y.reshaped([y.shape[0], 1, ...y.shape.slice(1)])),
+          1,
+        );
       };
     },
   };
@@ -358,7 +400,11 @@ const repeat = {
   options: { count: whole(1), layers: nodes },
   expand(options) {
     if (options.count > 10_000) throw new ModelFileError("repeat: expected a count of at most 10,000");
-    return Array.from({ length: options.count }, (_, number) => ({ type: CHAIN, layers: options.layers, name: `${number + 1}` }));
+    return Array.from({ length: options.count }, (_, number) => ({
+      type: CHAIN,
+      layers: options.layers,
+      name: `${number + 1}`,
+    }));
   },
 };
 

@@ -35,7 +35,10 @@ export function windowsOf(sizes, { kernel, stride, dilation, padding }) {
       before = Math.floor(total / 2);
       after = total - before;
     }
-    expect(size > 0 && size + before + after > reach, `an axis of at least ${reach + 1 - before - after}, as wide as its windows`);
+    expect(
+      size > 0 && size + before + after > reach,
+      `an axis of at least ${reach + 1 - before - after}, as wide as its windows`,
+    );
     const count = Math.floor((size + before + after - reach - 1) / stride[axis]) + 1;
     return { size, kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis], before, after, reach, count };
   });
@@ -116,7 +119,9 @@ export function maskOfWindows(mask, window, isSame) {
 export function filled(x, mask, value) {
   const y = new /** @type {any} */ (x.constructor)(x.data.slice(), x.shape);
   const channels = x.shape[2];
-  mask.data.forEach((counts, step) => { if (!counts) y.data.fill(value, step * channels, (step + 1) * channels); });
+  mask.data.forEach((counts, step) => {
+    if (!counts) y.data.fill(value, step * channels, (step + 1) * channels);
+  });
   return y;
 }
 

@@ -1,6 +1,5 @@
 /** How a column of a table becomes numbers (data/column_schema.py). */
 
-import { ModelFileError } from "../errors.js";
 import { counted, didYouMean, shorten, show } from "../words.js";
 import { WIDTHS, encodeDate, momentOfDate, parseDate } from "./dates.js";
 import { PLAIN, parseNumber } from "./numbers.js";
@@ -24,7 +23,6 @@ import { categoryKey, isCode, isNumber, strip, textOf } from "./values.js";
 /** What other spellings of a truth value mean, by their key. @type {Record<string, number>} */
 const TRUTHS = { false: 0, no: 0, f: 0, n: 0, 0: 0, off: 0, true: 1, yes: 1, t: 1, y: 1, 1: 1, on: 1 };
 
-const KINDS = ["number", "category", "boolean", "date", "text", "labels"];
 const MOST_SUGGESTIONS = 20;
 const FLOAT32 = 2 ** -23;
 
@@ -62,10 +60,6 @@ export class Column {
     /** @type {number[]} */
     this.quantiles = plain.quantiles ?? [];
     this.interval = plain.interval ?? null;
-    if (typeof this.name !== "string" || !KINDS.includes(this.kind)) throw new ModelFileError(`schema: unknown kind of column ${show(plain)}`);
-    if (this.hasCategories !== this.categories.length > 0) throw new ModelFileError(`schema: column ${this.name} has no categories, or should have none`);
-    const unknown = this.parts.filter((part) => !(part in WIDTHS));
-    if (unknown.length) throw new ModelFileError(`schema: column ${this.name} has the unknown part ${show(unknown[0])}`);
     /** @type {Map<string, number> | undefined} */
     this.keys = undefined;
     /** @type {Map<string, number> | undefined} */
@@ -137,7 +131,10 @@ export class Column {
   writer(rows) {
     if (this.kind === "number") return (value, row, out, at) => this.writeNumber(value, row, out, at, rows);
     if (this.kind === "date") return (value, row, out, at) => this.writeDate(value, row, out, at, rows);
-    if (this.kind === "text") return (value, _, out, at) => { if (value !== null) hashText(textOf(value), out, at, this.buckets); };
+    if (this.kind === "text")
+      return (value, _, out, at) => {
+        if (value !== null) hashText(textOf(value), out, at, this.buckets);
+      };
     const unknown = this.unknownMessages(rows);
     if (this.kind === "labels") return (value, row, out, at) => this.writeLabels(value, row, out, at, rows);
     return (value, row, out, at) => this.writeCategory(value, row, out, at, rows, unknown);
@@ -170,7 +167,12 @@ export class Column {
       rows.note(row, textOf(value), `expected a date${this.written()}, found ${show(textOf(value))}`);
     } else if (rows.asksForAll && this.lowest !== null) {
       const [low, high] = [parseDate(String(this.lowest)), parseDate(String(this.highest))];
-      this.noteOutside(low !== null && high !== null && (isBefore(found, low) || isBefore(high, found)), row, value, rows);
+      this.noteOutside(
+        low !== null && high !== null && (isBefore(found, low) || isBefore(high, found)),
+        row,
+        value,
+        rows,
+      );
     }
     encodeDate(found ?? { day: 0, micros: 0 }, this.parts, out, at);
   }
@@ -185,7 +187,12 @@ export class Column {
     if (!isOutside) return;
     const [low, high] = this.rangeTexts();
     const text = value === null ? "" : textOf(value);
-    rows.note(row, value === null ? null : text, `${text} is outside of what the model was trained on, ${low} to ${high}`, "outside");
+    rows.note(
+      row,
+      value === null ? null : text,
+      `${text} is outside of what the model was trained on, ${low} to ${high}`,
+      "outside",
+    );
   }
 
   /** The lowest and the highest value of training. */
@@ -197,15 +204,17 @@ export class Column {
 
   /** @param {any} value @param {number} row @param {Float64Array} out @param {number} at @param {Rows} rows @param {(text: string) => string} unknown */
   writeCategory(value, row, out, at, rows, unknown) {
-    let code = value === null ? (this.fill === null ? -1 : this.index.get(String(this.fill)) ?? -1) : this.codeOf(value);
+    let code =
+      value === null ? (this.fill === null ? -1 : (this.index.get(String(this.fill)) ?? -1)) : this.codeOf(value);
     if (value !== null && code < 0) {
       const text = textOf(value);
       if (this.unknown === "error") rows.note(row, text, unknown(text));
       else if (rows.asksForAll) rows.note(row, text, unknown(text), "replaced");
     }
     if (this.kind === "boolean") out[at] = code < 0 ? 0.5 : code;
-    else if (this.encoding === "one_hot") { if (code >= 0) out[at + code] = 1; }
-    else out[at] = this.encoding === "ordinal" ? code : code + 1;
+    else if (this.encoding === "one_hot") {
+      if (code >= 0) out[at + code] = 1;
+    } else out[at] = this.encoding === "ordinal" ? code : code + 1;
   }
 
   /**
@@ -220,7 +229,7 @@ export class Column {
     if (exact !== undefined) return exact;
     const key = categoryKey(text);
     const found = this.byKey().get(key) ?? (this.kind === "boolean" && Object.hasOwn(TRUTHS, key) ? TRUTHS[key] : -1);
-    return found < 0 && typeof value !== "string" ? this.byNumber().get(text) ?? -1 : found;
+    return found < 0 && typeof value !== "string" ? (this.byNumber().get(text) ?? -1) : found;
   }
 
   /** Key -> the position of the only category that has it. */
@@ -231,7 +240,11 @@ export class Column {
 
   /** 501 -> the position of 00501: who reads codes as numbers loses their zeros. */
   byNumber() {
-    this.codes ??= onlyOnes(this.categories.map((category) => (isCode(category) && /^[0-9]+$/.test(category) ? category.replace(/^0+/, "") || "0" : null)));
+    this.codes ??= onlyOnes(
+      this.categories.map((category) =>
+        isCode(category) && /^[0-9]+$/.test(category) ? category.replace(/^0+/, "") || "0" : null,
+      ),
+    );
     return this.codes;
   }
 
@@ -247,7 +260,11 @@ export class Column {
       else wrong.push(label);
     }
     if (wrong.length && this.unknown === "error") {
-      rows.note(row, text, `unknown label ${show(wrong[0])}; expected some of ${shorten(this.categories)}${didYouMean(wrong[0], this.categories)}`);
+      rows.note(
+        row,
+        text,
+        `unknown label ${show(wrong[0])}; expected some of ${shorten(this.categories)}${didYouMean(wrong[0], this.categories)}`,
+      );
     }
   }
 
@@ -264,8 +281,10 @@ export class Column {
       let message = made.get(text);
       if (message === undefined) {
         const near = made.size < MOST_SUGGESTIONS ? didYouMean(text, this.categories) : "";
-        message = this.unknown === "error" ? this.unknownCategory(text, near, count, rows.values.length)
-          : `unknown category ${show(text)}${near}; given the code of unknown ones`;
+        message =
+          this.unknown === "error"
+            ? this.unknownCategory(text, near, count, rows.values.length)
+            : `unknown category ${show(text)}${near}; given the code of unknown ones`;
         made.set(text, message);
       }
       return message;
@@ -281,9 +300,10 @@ export class Column {
 
   /** @param {string} text */
   gapMessage(text) {
-    const advice = this.missing === "drop"
-      ? 'each row needs a prediction, but the model has no fill value: train with "mean" or "most_frequent"'
-      : 'complete it, or train with missing = "mean", "most_frequent" or "drop"';
+    const advice =
+      this.missing === "drop"
+        ? 'each row needs a prediction, but the model has no fill value: train with "mean" or "most_frequent"'
+        : 'complete it, or train with missing = "mean", "most_frequent" or "drop"';
     return `${noValue(text)}; ${advice}`;
   }
 
@@ -296,7 +316,10 @@ export class Column {
   /** How values of this kind are written. */
   written() {
     if (this.kind === "date") return this.dateFormat === "iso" ? "" : ` (${this.dateFormat})`;
-    return (this.numberFormat?.decimal === "," ? " with a decimal comma" : "") + (this.numberFormat?.unit ? ` (${this.numberFormat.unit})` : "");
+    return (
+      (this.numberFormat?.decimal === "," ? " with a decimal comma" : "") +
+      (this.numberFormat?.unit ? ` (${this.numberFormat.unit})` : "")
+    );
   }
 }
 
@@ -317,7 +340,9 @@ function noValue(text) {
  */
 function onlyOnes(keys) {
   const found = new Map();
-  keys.forEach((key, place) => { if (key !== null) found.set(key, found.has(key) ? -1 : place); });
+  keys.forEach((key, place) => {
+    if (key !== null) found.set(key, found.has(key) ? -1 : place);
+  });
   return found;
 }
 

@@ -11,20 +11,22 @@ const LONGEST = 64;
 const PIVOT = 69; // a year of two digits from this one on is of the 20th century
 const DAY = 86_400_000_000;
 
-const MONTHS = new Map([
-  "january jan januar j\u00e4nner j\u00e4n janvier janv enero ene gennaio gen janeiro",
-  "february feb februar f\u00e9vrier f\u00e9vr f\u00e9v fevrier febrero febbraio fevereiro fev",
-  "march mar m\u00e4rz m\u00e4r mrz maerz mars marzo mar\u00e7o",
-  "april apr avril avr abril abr aprile",
-  "may mai mayo maggio mag maio",
-  "june jun juni juin junio giugno giu junho",
-  "july jul juli juillet juil julio luglio lug julho",
-  "august aug ao\u00fbt aout agosto ago",
-  "september sept sep septembre septiembre settembre set setembro",
-  "october oct oktober okt octobre octubre ottobre ott outubro out",
-  "november nov novembre noviembre novembro",
-  "december dec dezember dez d\u00e9cembre d\u00e9c decembre diciembre dic dicembre dezembro",
-].flatMap((names, month) => names.split(" ").map((name) => /** @type {[string, number]} */ ([name, month + 1]))));
+const MONTHS = new Map(
+  [
+    "january jan januar j\u00e4nner j\u00e4n janvier janv enero ene gennaio gen janeiro",
+    "february feb februar f\u00e9vrier f\u00e9vr f\u00e9v fevrier febrero febbraio fevereiro fev",
+    "march mar m\u00e4rz m\u00e4r mrz maerz mars marzo mar\u00e7o",
+    "april apr avril avr abril abr aprile",
+    "may mai mayo maggio mag maio",
+    "june jun juni juin junio giugno giu junho",
+    "july jul juli juillet juil julio luglio lug julho",
+    "august aug ao\u00fbt aout agosto ago",
+    "september sept sep septembre septiembre settembre set setembro",
+    "october oct oktober okt octobre octubre ottobre ott outubro out",
+    "november nov novembre noviembre novembro",
+    "december dec dezember dez d\u00e9cembre d\u00e9c decembre diciembre dic dicembre dezembro",
+  ].flatMap((names, month) => names.split(" ").map((name) => /** @type {[string, number]} */ ([name, month + 1]))),
+);
 
 const DAYS = (
   "monday mon tuesday tues tue wednesday wed thursday thurs thur thu friday fri saturday sat sunday sun" +
@@ -41,9 +43,24 @@ const anyOf = (all) => `(?:${[...all].sort((a, b) => b.length - a.length).join("
 
 /** Directive -> what it stands for. @type {Record<string, string>} */
 const DIRECTIVES = {
-  Y: "[0-9]{4}", y: "[0-9]{2}", m: "[0-9]{1,2}", d: "[0-9]{1,2}", b: anyOf(MONTHS.keys()), B: anyOf(MONTHS.keys()),
-  a: anyOf(DAYS), A: anyOf(DAYS), G: "[0-9]{4}", V: "[0-9]{2}", j: "[0-9]{1,3}", q: "[0-9]", H: "[0-9]{1,2}", I: "[0-9]{1,2}",
-  M: "[0-9]{2}", S: "[0-9]{2}", f: "[0-9]{1,9}", p: "[ap]\\.?m\\.?",
+  Y: "[0-9]{4}",
+  y: "[0-9]{2}",
+  m: "[0-9]{1,2}",
+  d: "[0-9]{1,2}",
+  b: anyOf(MONTHS.keys()),
+  B: anyOf(MONTHS.keys()),
+  a: anyOf(DAYS),
+  A: anyOf(DAYS),
+  G: "[0-9]{4}",
+  V: "[0-9]{2}",
+  j: "[0-9]{1,3}",
+  q: "[0-9]",
+  H: "[0-9]{1,2}",
+  I: "[0-9]{1,2}",
+  M: "[0-9]{2}",
+  S: "[0-9]{2}",
+  f: "[0-9]{1,9}",
+  p: "[ap]\\.?m\\.?",
   z: `(?:Z|UTC|GMT|(?:UTC|GMT)?[-+][0-9]{2}(?::?[0-9]{2})?|${Object.keys(ZONES).join("|")})`,
 };
 
@@ -51,7 +68,7 @@ const NUMERIC = new Set([..."YymdjqGVHIMSf"].map((letter) => `%${letter}`));
 
 const ISO = new RegExp(
   "^(?<Y>[0-9]{4})-(?<m>[0-9]{2})-(?<d>[0-9]{2})" +
-  `(?:(?:T| )(?<H>[0-9]{2}):(?<M>[0-9]{2})(?::(?<S>[0-9]{2})(?:[.,](?<f>[0-9]{1,9}))?)?(?: ?(?<z>${DIRECTIVES.z}))?)?$`,
+    `(?:(?:T| )(?<H>[0-9]{2}):(?<M>[0-9]{2})(?::(?<S>[0-9]{2})(?:[.,](?<f>[0-9]{1,9}))?)?(?: ?(?<z>${DIRECTIVES.z}))?)?$`,
   "iu",
 );
 
@@ -81,7 +98,9 @@ function pattern(format) {
   const made = parts.map((part, place) => {
     if (!part.startsWith("%")) {
       const next = parts[place + 1];
-      return part === " " && (next === "%p" || next === "%z") ? " *" : part.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replaceAll(" ", " +");
+      return part === " " && (next === "%p" || next === "%z")
+        ? " *"
+        : part.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replaceAll(" ", " +");
     }
     const letter = part.slice(1);
     if (letter === "%") return "%";
@@ -187,7 +206,7 @@ function monday(parts) {
   const week = Number(parts.V ?? 1);
   const fourth = year >= 1 ? daysOf(year, 1, 4) : null;
   if (fourth === null || week < 1) return null;
-  const found = fourth - (((fourth + 3) % 7) + 7) % 7 + 7 * (week - 1);
+  const found = fourth - ((((fourth + 3) % 7) + 7) % 7) + 7 * (week - 1);
   return new Date((found + 3) * 86_400_000).getUTCFullYear() === year ? found : null;
 }
 
@@ -238,7 +257,8 @@ export function encodeDate({ day, micros }, parts, out, at) {
     else if (part === "year") out[at] = year;
     else if (part === "month") angle(date.getUTCMonth() / 12, out, at);
     else if (part === "day_of_month") angle((date.getUTCDate() - 1) / 31, out, at);
-    else if (part === "day_of_week") out[at + (((day + 3) % 7) + 7) % 7] = 1; // 1970 began on a Thursday
+    else if (part === "day_of_week")
+      out[at + ((((day + 3) % 7) + 7) % 7)] = 1; // 1970 began on a Thursday
     else if (part === "day_of_year") angle((day - /** @type {number} */ (daysOf(year, 1, 1))) / 366, out, at);
     else angle(hours / 24, out, at);
     at += WIDTHS[part];

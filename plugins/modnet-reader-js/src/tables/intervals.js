@@ -13,7 +13,9 @@
  */
 export function boundsOf(interval, output, place, quantiles) {
   const tail = (1 - interval.coverage) / 2;
-  const [first, last] = quantiles.length ? [nearestPlace(quantiles, tail), nearestPlace(quantiles, 1 - tail)] : [place, place];
+  const [first, last] = quantiles.length
+    ? [nearestPlace(quantiles, tail), nearestPlace(quantiles, 1 - tail)]
+    : [place, place];
   const margin = interval.margin ?? 0;
   const [rows, width] = output.shape;
   const isSingle = output.data instanceof Float32Array;
@@ -29,7 +31,9 @@ export function boundsOf(interval, output, place, quantiles) {
 /** @param {number[]} quantiles @param {number} wanted */
 function nearestPlace(quantiles, wanted) {
   let best = 0;
-  quantiles.forEach((quantile, at) => { if (Math.abs(quantile - wanted) < Math.abs(quantiles[best] - wanted)) best = at; });
+  quantiles.forEach((quantile, at) => {
+    if (Math.abs(quantile - wanted) < Math.abs(quantiles[best] - wanted)) best = at;
+  });
   return best;
 }
 
@@ -56,6 +60,8 @@ export function setsOf(interval, output) {
     const given = /** @type {number[]} */ (Array.from(output.data.subarray(row * width, (row + 1) * width)));
     const probabilities = width === 1 ? [1 - given[0], given[0]] : given;
     const best = probabilities.indexOf(Math.max(...probabilities));
-    return probabilities.flatMap((probability, place) => (probability >= (interval.threshold ?? 0) || place === best ? [place] : []));
+    return probabilities.flatMap((probability, place) =>
+      probability >= (interval.threshold ?? 0) || place === best ? [place] : [],
+    );
   });
 }

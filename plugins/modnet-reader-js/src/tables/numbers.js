@@ -18,11 +18,11 @@ const LONGEST = 64;
 /** A text taken to pieces. */
 const PIECES = new RegExp(
   "^(?<open>\\(?) *(?<sign>[-+]?) *" +
-  "(?<before>[^0-9()+\\-.,' ][^0-9()+\\-,' ]{0,4})? *" +
-  "(?<openWithin>\\(?) *(?<signWithin>[-+]?) *" +
-  "(?<core>(?:[0-9][0-9.,' ]*(?<![, '])|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3}(?![0-9]))?) *" +
-  "(?<trailing>-?) *(?<closeWithin>\\)?) *" +
-  "(?<after>[^0-9()+\\-., ][^()]{0,23}?)? *(?<close>\\)?)$",
+    "(?<before>[^0-9()+\\-.,' ][^0-9()+\\-,' ]{0,4})? *" +
+    "(?<openWithin>\\(?) *(?<signWithin>[-+]?) *" +
+    "(?<core>(?:[0-9][0-9.,' ]*(?<![, '])|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3}(?![0-9]))?) *" +
+    "(?<trailing>-?) *(?<closeWithin>\\)?) *" +
+    "(?<after>[^0-9()+\\-., ][^()]{0,23}?)? *(?<close>\\)?)$",
   "su",
 );
 
@@ -44,7 +44,10 @@ export function parseNumber(text, format = PLAIN) {
   const isBare = unit === "" && (!multiplies(format.unit) || /^[0.,' ]*$/.test(core));
   if (unitKey(unit) !== unitKey(format.unit) && !isBare) return NaN;
   if (!corePattern(format).test(core)) return NaN;
-  const plain = core.replaceAll(" ", "").replaceAll(format.thousands || " ", "").replace(format.decimal, ".");
+  const plain = core
+    .replaceAll(" ", "")
+    .replaceAll(format.thousands || " ", "")
+    .replace(format.decimal, ".");
   const value = Number(plain);
   if (!Number.isFinite(value)) return NaN;
   return negative !== "minus" || pieces.sign === "-" || pieces.signWithin === "-" ? -value : value;
@@ -71,15 +74,19 @@ function corePattern({ decimal, thousands }) {
 
 // Units
 
-const CURRENCIES = new Set((
-  "usd eur gbp chf jpy cny rmb inr brl aud cad nzd sek nok dkk isk pln czk huf ron bgn rub uah zar mxn krw twd hkd" +
-  " sgd thb idr vnd ils aed sar us$ r$ a$ c$ au$ ca$ nz$ hk$ s$ nt$ mx$ kr kr. rs rs. fr. sfr sfr. k\u010d z\u0142 s/"
-).split(" "));
+const CURRENCIES = new Set(
+  (
+    "usd eur gbp chf jpy cny rmb inr brl aud cad nzd sek nok dkk isk pln czk huf ron bgn rub uah zar mxn krw twd hkd" +
+    " sgd thb idr vnd ils aed sar us$ r$ a$ c$ au$ ca$ nz$ hk$ s$ nt$ mx$ kr kr. rs rs. fr. sfr sfr. k\u010d z\u0142 s/"
+  ).split(" "),
+);
 
-const MULTIPLIERS = new Set((
-  "k m b t bn mn mm mio mrd tn tsd mil mill thousand thousands million millions billion billions trillion trillions" +
-  " lakh lakhs crore crores cr"
-).split(" "));
+const MULTIPLIERS = new Set(
+  (
+    "k m b t bn mn mm mio mrd tn tsd mil mill thousand thousands million millions billion billions trillion trillions" +
+    " lakh lakhs crore crores cr"
+  ).split(" "),
+);
 
 const NO_UNITS = new Set(["am", "pm", "a.m.", "p.m.", "a.m", "p.m", "e", "q1"]);
 
@@ -87,7 +94,7 @@ const LETTER = "[\\p{L}\\p{Nl}\\p{No}]";
 
 const UNIT = new RegExp(
   `^(?:${LETTER}|[%\\u2030\\u00b0"'\\u2032\\u2033]|/(?=${LETTER}))` +
-  `(?:[^\\p{Nd}\\n]|(?<=${LETTER})[123](?!\\p{Nd})|(?<=/)10*(?= ?${LETTER}))*$`,
+    `(?:[^\\p{Nd}\\n]|(?<=${LETTER})[123](?!\\p{Nd})|(?<=/)10*(?= ?${LETTER}))*$`,
   "u",
 );
 

@@ -11,7 +11,12 @@ import { show } from "../words.js";
  */
 
 /** @type {(value: any) => boolean} */
-const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value) && !ArrayBuffer.isView(value) && !(value instanceof Date);
+const isRecord = (value) =>
+  value !== null &&
+  typeof value === "object" &&
+  !Array.isArray(value) &&
+  !ArrayBuffer.isView(value) &&
+  !(value instanceof Date);
 
 /** @type {(value: any) => boolean} */
 const isList = (value) => Array.isArray(value) || ArrayBuffer.isView(value);
@@ -26,9 +31,13 @@ export function rowsOf(rows, names, labels) {
   if (Array.isArray(rows) && rows.every(isRecord)) return records(rows, names);
   if (Array.isArray(rows) && rows.every(isList)) return lists(rows, names);
   if (!isRecord(rows)) {
-    throw new DataError(`the network predicts for rows of a table: a record, a list of records, or columns with a list of values each; found ${show(rows)}`);
+    throw new DataError(
+      `the network predicts for rows of a table: a record, a list of records, or columns with a list of values each; found ${show(rows)}`,
+    );
   }
-  const isOne = names.some((name) => name in rows) && names.every((name) => !(name in rows) || !isList(rows[name]) || (labels.has(name) && isTexts(rows[name])));
+  const isOne =
+    names.some((name) => name in rows) &&
+    names.every((name) => !(name in rows) || !isList(rows[name]) || (labels.has(name) && isTexts(rows[name])));
   if (!isOne) return columns(rows);
   return { ...records([rows], names), answer: (found, lacking) => answerRecords(found, lacking, 1)[0] };
 }
@@ -54,7 +63,9 @@ function records(given, names) {
  */
 function answerRecords(found, lacking, count) {
   const columns = Object.entries(found);
-  return Array.from({ length: count }, (_, row) => (lacking.has(row) ? null : Object.fromEntries(columns.map(([name, values]) => [name, values[row]]))));
+  return Array.from({ length: count }, (_, row) =>
+    lacking.has(row) ? null : Object.fromEntries(columns.map(([name, values]) => [name, values[row]])),
+  );
 }
 
 /**
@@ -64,7 +75,10 @@ function answerRecords(found, lacking, count) {
  */
 function lists(given, names) {
   const wrong = given.find((row) => row.length !== names.length);
-  if (wrong) throw new DataError(`expected ${names.length} values in each row, for the columns ${names.join(", ")}; found ${wrong.length}`);
+  if (wrong)
+    throw new DataError(
+      `expected ${names.length} values in each row, for the columns ${names.join(", ")}; found ${wrong.length}`,
+    );
   const table = new Map(names.map((name, place) => [name, given.map((row) => row[place])]));
   return { table, count: given.length, answer: answerColumns };
 }
@@ -74,12 +88,18 @@ function lists(given, names) {
  * @returns {Rows}
  */
 function columns(given) {
-  const table = new Map(Object.entries(given).map(([name, values]) => {
-    if (!isList(values)) throw new DataError(`column ${name}: expected a list with a value for each row, found ${show(values)}`);
-    return [name, Array.from(values)];
-  }));
+  const table = new Map(
+    Object.entries(given).map(([name, values]) => {
+      if (!isList(values))
+        throw new DataError(`column ${name}: expected a list with a value for each row, found ${show(values)}`);
+      return [name, Array.from(values)];
+    }),
+  );
   const lengths = new Set([...table.values()].map((values) => values.length));
-  if (lengths.size > 1) throw new DataError(`the columns differ in length: ${[...table].map(([name, values]) => `${name} has ${values.length}`).join(", ")}`);
+  if (lengths.size > 1)
+    throw new DataError(
+      `the columns differ in length: ${[...table].map(([name, values]) => `${name} has ${values.length}`).join(", ")}`,
+    );
   return { table, count: [...lengths][0] ?? 0, answer: answerColumns };
 }
 
@@ -89,5 +109,10 @@ function columns(given) {
  */
 function answerColumns(found, lacking) {
   if (!lacking.size) return found;
-  return Object.fromEntries(Object.entries(found).map(([name, values]) => [name, values.map((value, row) => (lacking.has(row) ? null : value))]));
+  return Object.fromEntries(
+    Object.entries(found).map(([name, values]) => [
+      name,
+      values.map((value, row) => (lacking.has(row) ? null : value)),
+    ]),
+  );
 }

@@ -4,6 +4,7 @@ import { DataError, ModelFileError, ShapeError } from "../errors.js";
 import { Tensor } from "../tensor.js";
 import { nearest, shapeText, shorten, show } from "../words.js";
 import { Column, generalText } from "./column.js";
+import { checkSchema } from "./checks.js";
 import { boundsOf, setsOf } from "./intervals.js";
 
 /** @typedef {import("./column.js").Fault} Fault */
@@ -14,12 +15,15 @@ const MISSING_VALUES = [""];
 export class Schema {
   /** @param {Record<string, any>} plain `schema` of a file */
   constructor(plain) {
+    checkSchema(plain);
     const missing = plain.missing_values ?? MISSING_VALUES;
     const read = (/** @type {any} */ group) =>
-      new Map(Object.entries(group ?? {}).map(([name, columns]) => {
-        if (!Array.isArray(columns) || !columns.length) throw new ModelFileError(`schema: ${show(name)} has no columns`);
-        return [name, columns.map((column) => new Column(column, missing))];
-      }));
+      new Map(
+        Object.entries(group ?? {}).map(([name, columns]) => [
+          name,
+          columns.map((/** @type {any} */ column) => new Column(column, missing)),
+        ]),
+      );
     /** Network input -> its columns. @type {Map<string, Column[]>} */
     this.inputs = read(plain.inputs);
     /** Network output -> its columns. @type {Map<string, Column[]>} */
@@ -27,6 +31,31 @@ export class Schema {
     /** The columns that a prediction needs, in order. */
     this.names = [...new Set([...this.inputs.values()].flat().map((column) => column.name))];
     this.targetNames = [...this.targets.values()].flat().map((column) => column.name);
+  }
+
+  /**
+   * Compares the columns with the shapes of the network's inputs and outputs.
+   * @param {Map<string, (number | null)[]>} inputs
+   * @param {Map<string, (number | null)[]>} outputs
+   */
+  check(inputs, outputs) {
+    for (const [name, columns] of this.inputs) {
+      const width = widthOf(columns);
+      const shape = inputs.get(name);
+      const fits = shape?.length === 1 && (shape[0] === null || shape[0] === width);
+      if (!fits)
+        throw new ModelFileError(
+          `schema: the columns of the input ${show(name)} give (${width},), and the network has ${shape ? shapeText(shape) : "no such input"}`,
+        );
+    }
+    for (const [name, columns] of this.targets) {
+      const shape = outputs.get(name);
+      if (!shape) throw new ModelFileError(`schema: the network has no output ${show(name)}`);
+      if (!fitsTarget(columns, shape))
+        throw new ModelFileError(
+          `schema: the output ${show(name)} of shape ${shapeText(shape)} does not fit its target`,
+        );
+    }
   }
 
   /**
@@ -46,12 +75,16 @@ export class Schema {
     /** @type {Record<string, Tensor>} */
     const arrays = {};
     for (const [name, columns] of this.inputs) {
-      const width = columns.reduce((total, column) => total + column.width, 0);
+      const width = widthOf(columns);
       const data = new Float64Array(count * width);
       let start = 0;
       for (const column of columns) {
-        const note = (/** @type {number} */ row, /** @type {string | null} */ value, /** @type {string} */ message, /** @type {Fault["kind"]} */ kind = "fault") =>
-          (kind === "fault" ? faults : notes).push({ row, column: column.name, value, message, kind });
+        const note = (
+          /** @type {number} */ row,
+          /** @type {string | null} */ value,
+          /** @type {string} */ message,
+          /** @type {Fault["kind"]} */ kind = "fault",
+        ) => (kind === "fault" ? faults : notes).push({ row, column: column.name, value, message, kind });
         column.encode({ values: /** @type {any[]} */ (table.get(column.name)), note, asksForAll }, data, start, width);
         start += column.width;
       }
@@ -65,10 +98,18 @@ export class Schema {
     const missing = this.names.filter((name) => !table.has(name));
     if (!missing.length) return;
     const near = missing.slice(0, 12).map((name) => [name, nearest(name, table.keys())]);
-    const meant = near.filter(([, found]) => found !== null).map(([name, found]) => `no column ${show(name)} (did you mean ${show(found)}?)`);
+    const meant = near
+      .filter(([, found]) => found !== null)
+      .map(([name, found]) => `no column ${show(name)} (did you mean ${show(found)}?)`);
     const absent = missing.filter((name) => !near.some(([other, found]) => other === name && found !== null));
     if (absent.length) meant.push(`no column${absent.length > 1 ? "s" : ""} ${shorten(absent.map(show))}`);
-    const problems = missing.map((column) => ({ row: null, column, value: null, message: `no column ${show(column)}`, kind: "fault" }));
+    const problems = missing.map((column) => ({
+      row: null,
+      column,
+      value: null,
+      message: `no column ${show(column)}`,
+      kind: "fault",
+    }));
     throw new DataError(`${meant.join(", ")}; the columns are ${shorten(table.keys())}`, problems);
   }
 
@@ -87,7 +128,10 @@ export class Schema {
         Object.assign(found, untargeted(name, output));
         continue;
       }
-      checkOutput(name, columns, output.shape.slice(1));
+      if (!fitsTarget(columns, output.shape.slice(1)))
+        throw new ShapeError(
+          `output ${show(name)}: an array of shape ${shapeText(output.shape)} does not fit its target`,
+        );
       if (columns[0].kind === "number") Object.assign(found, numbersOf(columns, output));
       else Object.assign(found, classesOf(columns[0], output, isSeveral));
     }
@@ -101,7 +145,10 @@ export class Schema {
    */
   intervals(outputs, found) {
     const all = [...outputs].flatMap(([name, output]) =>
-      (this.targets.get(name) ?? []).map((column, place) => ({ column, place, output })).filter(({ column }) => column.interval));
+      (this.targets.get(name) ?? [])
+        .map((column, place) => ({ column, place, output }))
+        .filter(({ column }) => column.interval),
+    );
     const isAlone = all.length === 1 && !["lower", "upper", "set"].some((name) => name in found);
     /** @type {Record<string, any[]>} */
     const made = {};
@@ -112,7 +159,9 @@ export class Schema {
         made[`${prefix}lower`] = lower;
         made[`${prefix}upper`] = upper;
       } else {
-        made[`${prefix}set`] = setsOf(column.interval, output).map((places) => places.map((at) => column.categories[at]));
+        made[`${prefix}set`] = setsOf(column.interval, output).map((places) =>
+          places.map((at) => column.categories[at]),
+        );
       }
     }
     return made;
@@ -124,18 +173,21 @@ export function inOrder(faults) {
   return [...faults].sort((a, b) => (a.row ?? -1) - (b.row ?? -1));
 }
 
+/** How many numbers columns give together. @param {Column[]} columns */
+function widthOf(columns) {
+  return columns.reduce((total, column) => total + column.width, 0);
+}
+
 /**
- * @param {string} name
+ * Whether an output of this shape gives what the columns of its target have.
  * @param {Column[]} columns
- * @param {number[]} shape
+ * @param {(number | null)[]} shape
  */
-function checkOutput(name, columns, shape) {
+function fitsTarget(columns, shape) {
   const [column] = columns;
   const classes = column.categories.length;
   const width = column.quantiles.length || classes || columns.length;
-  const isOne = shape.length === 1 && shape[0] === 1 && classes === 2 && column.kind !== "labels";
-  if (isOne || (shape.length === 1 && shape[0] === width)) return;
-  throw new ShapeError(`output ${show(name)} gives samples of shape ${shapeText(shape)}, but its target asks for (${width},)`);
+  return shape.length === 1 && (shape[0] === width || (shape[0] === 1 && classes === 2 && column.kind !== "labels"));
 }
 
 /** The numbers of a column of an output. @param {Tensor} output @param {number} place @returns {number[]} */
@@ -148,15 +200,24 @@ function columnOf(output, place) {
 function untargeted(name, output) {
   if (output.shape.length !== 2) return { [name]: output.toArray() };
   if (output.shape[1] === 1) return { [name]: columnOf(output, 0) };
-  return Object.fromEntries(Array.from({ length: output.shape[1] }, (_, place) => [`${name}_${place}`, columnOf(output, place)]));
+  return Object.fromEntries(
+    Array.from({ length: output.shape[1] }, (_, place) => [`${name}_${place}`, columnOf(output, place)]),
+  );
 }
 
 /** @param {Column[]} columns @param {Tensor} output */
 function numbersOf(columns, output) {
   const [column] = columns;
-  if (!column.quantiles.length) return Object.fromEntries(columns.map(({ name }, place) => [name, columnOf(output, place)]));
-  const named = column.quantiles.map((quantile, place) => [quantile === 0.5 ? column.name : `${column.name}_${generalText(quantile, 6)}`, columnOf(output, place)]);
-  return Object.fromEntries([...named.filter(([name]) => name === column.name), ...named.filter(([name]) => name !== column.name)]);
+  if (!column.quantiles.length)
+    return Object.fromEntries(columns.map(({ name }, place) => [name, columnOf(output, place)]));
+  const named = column.quantiles.map((quantile, place) => [
+    quantile === 0.5 ? column.name : `${column.name}_${generalText(quantile, 6)}`,
+    columnOf(output, place),
+  ]);
+  return Object.fromEntries([
+    ...named.filter(([name]) => name === column.name),
+    ...named.filter(([name]) => name !== column.name),
+  ]);
 }
 
 /**
@@ -175,7 +236,10 @@ function classesOf(column, output, isSeveral) {
     return categories[isSingle ? Number(given[0] > 0.5) : greatest(given)];
   });
   const shown = isSingle ? categories.slice(1) : categories;
-  const probabilities = shown.map((category, place) => [isSeveral ? `P(${name}=${category})` : `P(${category})`, columnOf(output, place)]);
+  const probabilities = shown.map((category, place) => [
+    isSeveral ? `P(${name}=${category})` : `P(${category})`,
+    columnOf(output, place),
+  ]);
   return Object.fromEntries([[name, chosen], ...probabilities]);
 }
 

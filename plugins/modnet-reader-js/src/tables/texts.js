@@ -57,7 +57,9 @@ export function splitLabels(text, separator) {
 function listItems(text) {
   try {
     const items = /** @type {any[]} */ (JSON.parse(text));
-    return items.filter((item) => item !== null).map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
+    return items
+      .filter((item) => item !== null)
+      .map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
   } catch {
     return [...text.slice(1, -1).matchAll(ITEM)].map(([, first, second, third]) => first ?? second ?? third ?? "");
   }

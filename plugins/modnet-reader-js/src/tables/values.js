@@ -1,7 +1,7 @@
 /** What single values mean: which texts are plain numbers, and which spellings are the same value (data/values.py). */
 
 /** What Python takes for blanks. */
-export const BLANK = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const BLANK = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
 const ENDS = new RegExp(`^[${BLANK}]+|[${BLANK}]+$`, "g");
 const BLANKS = new RegExp(`[${BLANK}]+`, "g");
@@ -46,7 +46,7 @@ function numberValueText(value) {
 }
 
 /** A number as Python writes a float. @param {number} value */
-export function floatText(value) {
+function floatText(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
   const [mantissa, power] = value.toExponential().split("e");
   const exponent = Number(power);
@@ -57,7 +57,7 @@ export function floatText(value) {
 }
 
 /** The day, and the time of day if it is not midnight, in UTC. @param {Date} value */
-export function dateText(value) {
+function dateText(value) {
   const iso = value.toISOString(); // 2024-01-05T14:05:00.000Z
   const [day, time] = [iso.slice(0, -14), iso.slice(-13, -1)];
   if (time === "00:00:00.000") return day;
@@ -70,7 +70,7 @@ const MOST_DIGITS = 21;
  * One spelling for all spellings of a plain number: `2` for `2.0`, `+2`, `2e0`.
  * @param {string} text
  */
-export function numberText(text) {
+function numberText(text) {
   const [mantissa, exponent = ""] = strip(text).toLowerCase().split("e");
   const [whole, part = ""] = mantissa.replace(/^[+-]+/, "").split(".");
   const digits = (whole + part).replace(/^0+/, "");
@@ -120,9 +120,25 @@ export function words(text) {
 
 /** Character -> what it stands for in a number or a date. @type {Record<string, string>} */
 const SIGNS = {
-  "\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "-", "\uff0b": "+",
-  "\u2019": "'", "\u066b": ".", "\u066c": ",", "\uff0e": ".", "\uff0c": ",", "\uff05": "%", "\u066a": "%",
-  "\u200b": "", "\ufeff": "", "\u200e": "", "\u200f": "",
+  "\u2212": "-",
+  "\u2010": "-",
+  "\u2011": "-",
+  "\u2012": "-",
+  "\u2013": "-",
+  "\ufe63": "-",
+  "\uff0d": "-",
+  "\uff0b": "+",
+  "\u2019": "'",
+  "\u066b": ".",
+  "\u066c": ",",
+  "\uff0e": ".",
+  "\uff0c": ",",
+  "\uff05": "%",
+  "\u066a": "%",
+  "\u200b": "",
+  "\ufeff": "",
+  "\u200e": "",
+  "\u200f": "",
 };
 
 const DIGIT = /\p{Nd}/u;

@@ -1,0 +1,1 @@
+"""MPI for modnet: several processes train one network together."""
