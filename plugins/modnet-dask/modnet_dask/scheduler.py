@@ -77,6 +77,14 @@ class DaskScheduler:
         except (OSError, RuntimeError, TimeoutError) as error:
             raise ConnectionError(f"{GONE}: {error}") from error
 
+    def renew(self) -> None:
+        """Begins one more worker of a cluster on this machine, where a nanny has left off.
+
+        Nannies begin no worker anew that has ended before they have noted that it had begun.
+        """
+        if self._cluster is not None:
+            self._cluster.scale(len(self._cluster.worker_spec) + 1)
+
     def close(self) -> None:
         """Closes what was opened for this scheduler alone."""
         for sending in self._sent:
@@ -167,6 +175,7 @@ class Running:
             elif lost_at is None:
                 lost_at = time.monotonic()
                 warnings.warn(f"there are no workers; waiting {PATIENCE:g} s for some", RuntimeWarning, stacklevel=2)
+                self._scheduler.renew()
             elif time.monotonic() - lost_at > PATIENCE:
                 address = self._client.scheduler.address
                 raise ConnectionError(f"the scheduler has no workers; start some:  dask worker {address}")

@@ -12,11 +12,13 @@ from distributed import Client, LocalCluster
 
 import modnet
 
+pytest.importorskip("modnet_tables", reason="the parts are Parquet, which modnet-tables reads and writes")
+
 COLOURS = np.array(["blue", "green", "red"])
 
 
 @pytest.fixture(scope="session")
-def client():
+def connected():
     """Two workers, each a process of its own with one thread; one that dies is replaced."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with (
@@ -33,6 +35,20 @@ def client():
         Client(cluster) as client,
     ):
         yield client
+
+
+@pytest.fixture
+def client(connected):
+    """The client, when two workers are there: a test before may have ended one.
+
+    A nanny begins none anew that ended before it had noted that it had begun.
+    """
+    try:
+        connected.wait_for_workers(2, timeout=20)
+    except TimeoutError:
+        connected.cluster.scale(len(connected.cluster.worker_spec) + 1)
+        connected.wait_for_workers(2, timeout=60)
+    return connected
 
 
 @pytest.fixture

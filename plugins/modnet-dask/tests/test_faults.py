@@ -65,8 +65,7 @@ def test_workers_killed_from_outside(run, model, parts, tmp_path, address, clien
     killer.join()
     assert "parts        5: 5 done\n" in found.output
     assert not re.search(r"tried again +0 part", found.output)
-    client.wait_for_workers(2, timeout=30)
-    assert workers_of(client) != before
+    assert min(before) not in workers_of(client)
 
 
 def test_a_part_that_ends_each_worker_is_told_by_its_name_with_the_others_done(run, model, parts, tmp_path, address):
@@ -90,7 +89,7 @@ def test_the_processes_of_a_machine_share_the_memory_of_a_model(client, tmp_path
         np.savez(tmp_path / "in" / f"{number}.npz", input=np.zeros((300, 1000), np.float32))
     modnet_dask.predict(tmp_path / "large.modnet", tmp_path / "in" / "*.npz", tmp_path / "out", client=client)
     found = client.run(mapped, str(tmp_path / "large.modnet"))
-    assert len(found) == 2
+    assert len(found) >= 2
     for memory in found.values():
         assert memory["Rss"] > 11_000  # kB; of the 12 MB of its three matrices
         assert memory["Private_Dirty"] == memory["Shared_Dirty"] == 0
@@ -117,8 +116,7 @@ def test_a_model_that_the_workers_do_not_see_is_sent_to_them(client, model, run,
         scheduler = DaskScheduler(client)
         shared = scheduler.share(path)
         found = [client.submit(shared, workers=[worker], pure=False).result() for worker in client.nthreads()]
-        assert len(found) == 2
-        assert found[0] == found[1]
+        assert len(set(found)) == 1
         assert found[0].read_bytes() == model.read_bytes()
         scheduler.close()
         assert not found[0].exists()
