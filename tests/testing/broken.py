@@ -1000,6 +1000,7 @@ class LearnsOnItsClass(Scaling, type="learns_on_its_class"):
 class OneForAllThreads(Scaling, type="one_for_all_threads"):
     """Has something in the module for the time of a forward pass."""
 
+    divisible = False
     at_work = {}  # noqa: RUF012
 
     def forward(self, context, x):
@@ -1020,6 +1021,8 @@ class Remembers(Scaling, type="remembers"):
 @breaks("each sample by itself", (4,))
 class ByTheBatch(Scaling, type="by_the_batch"):
     """Gives less, the more samples there are in training, and keeps no state."""
+
+    divisible = False
 
     def forward(self, context, x):
         y = super().forward(context, x)
