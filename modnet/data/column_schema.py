@@ -362,25 +362,13 @@ class ColumnSchema(Configuration):
         texts = column.as_texts()
         if not texts.texts:
             return np.full(len(column), -1, np.int64)
-        positions = self._positions(texts.texts)
-        if column.texts is None:
-            self._find_codes(texts.texts, positions)
-        return positions[texts.values]
-
-    def _find_codes(self, numbers: Sequence[str], positions: Array) -> None:
-        """Finds 501 among categories such as 00501: who reads them as numbers loses their zeros."""
-        by_number: dict[str, int] = {}
-        for position, category in enumerate(self.categories):
-            if is_code(category) and category.isdecimal():
-                number = category.lstrip("0") or "0"
-                by_number[number] = -1 if number in by_number else position
-        for place in np.flatnonzero(positions < 0).tolist() if by_number else ():
-            positions[place] = by_number.get(numbers[place], -1)
+        return self._positions(texts.texts)[texts.values]
 
     def _positions(self, texts: Sequence[str]) -> Array:
         """The position of each text in `categories`; -1 for others.
 
-        The exact text goes first, so that spellings that are declared as different categories stay different.
+        The exact text goes first, so that spellings that are declared as different categories stay different; then the
+        category with its key; then, for 501, a code such as 00501: who reads codes as numbers loses their zeros.
         """
         index = {category: position for position, category in enumerate(self.categories)}
         positions = np.array([index.get(text, -1) for text in texts], np.int64)
@@ -390,6 +378,9 @@ class ColumnSchema(Configuration):
             for place in others:
                 key = category_key(texts[place])
                 positions[place] = by_key.get(key, TRUTHS.get(key, -1) if self.kind == "boolean" else -1)
+            by_number = self._by_number()
+            for place in np.flatnonzero(positions < 0).tolist() if by_number else ():
+                positions[place] = by_number.get(category_key(texts[place]), -1)
         return positions
 
     def _by_key(self) -> dict[str, int]:
@@ -399,6 +390,15 @@ class ColumnSchema(Configuration):
             key = category_key(category)
             by_key[key] = -1 if key in by_key else position
         return by_key
+
+    def _by_number(self) -> dict[str, int]:
+        """Number -> the position of the only category that is this number with zeros before it."""
+        by_number: dict[str, int] = {}
+        for position, category in enumerate(self.categories):
+            if is_code(category) and category.isdecimal():
+                number = category.lstrip("0") or "0"
+                by_number[number] = -1 if number in by_number else position
+        return by_number
 
     def numbers(self, column: Column, present: Array, faults: Faults) -> Array:
         """The values as numbers, float64 (rows,); 0 where one is missing or at fault."""

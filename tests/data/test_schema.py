@@ -621,3 +621,15 @@ def test_whole_numbers_with_and_without_a_point_are_one_category(known, value, c
 def test_other_spellings_are_no_category(value):
     column = ColumnSchema(name="y", kind="category", categories=("0", "1"))
     assert column.codes(Column.of([value])).tolist() == [-1]
+
+
+@pytest.mark.parametrize("others", [[], ["99"], ["abc", None], [99], [True]])
+@pytest.mark.parametrize("value", [501, 501.0, "501", "00501"])
+def test_a_code_that_has_lost_its_zeros_is_known_whatever_stands_beside_it(value, others):
+    column = ColumnSchema(name="zip", kind="category", categories=("99", "00501"))
+    assert column.codes(Column.of([value, *others]))[0] == 1
+
+
+def test_a_number_that_may_be_two_codes_is_neither():
+    column = ColumnSchema(name="zip", kind="category", categories=("0501", "00501"))
+    assert column.codes(Column.of([501, "501", "00501"])).tolist() == [-1, -1, 1]

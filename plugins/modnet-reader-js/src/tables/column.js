@@ -219,7 +219,7 @@ export class Column {
 
   /**
    * The position of a value in the categories; -1 for others. The exact text goes first, then the only category with
-   * its key, then what the text means as a truth value.
+   * its key, then what the text means as a truth value, then 00501 for 501.
    * @param {any} value
    * @returns {number}
    */
@@ -229,7 +229,7 @@ export class Column {
     if (exact !== undefined) return exact;
     const key = categoryKey(text);
     const found = this.byKey().get(key) ?? (this.kind === "boolean" && Object.hasOwn(TRUTHS, key) ? TRUTHS[key] : -1);
-    return found < 0 && typeof value !== "string" ? (this.byNumber().get(text) ?? -1) : found;
+    return found < 0 ? (this.byNumber().get(key) ?? -1) : found;
   }
 
   /** Key -> the position of the only category that has it. */
