@@ -17,6 +17,7 @@ from modnet.assessment.cross_validation import CrossValidation, CrossValidator, 
 from modnet.cli.failures import INTERRUPTED
 from modnet.cli.forms import TEXTS, Named, form_of, npz
 from modnet.cli.job import Job
+from modnet.cli.launched import refuse_several
 from modnet.cli.output import echo, echo_json
 from modnet.cli.predicted import Predicted
 from modnet.cli.prediction import Names, check_not_input, write
@@ -54,6 +55,7 @@ def run(
 ) -> int:
     if group is not None and time is not None:
         raise click.UsageError("--group and --time: folds are made by groups or by time; give one of them")
+    refuse_several("train all folds", "MODNET_NUM_THREADS")
     job = Job.open(spec, plugins, settings)
     form = "" if output is None else _checked_form(output, spec, job)
     place = Path(folder) if folder is not None else _own_folder(spec, output)

@@ -62,9 +62,28 @@ def sharing(job: Job, where: Place) -> list[Callback]:
     why = "pip install modnet-mpi lets them share it"
     if found is not None:
         why = f'the callback "{found.type}" does not see the others: its library may not be that of the launcher'
-    raise TrainingError(
-        f"{where.size} processes were started ({where.variable}), and each would train the whole network and write "
-        f"the same file; {why}; to train in one process, start modnet without a launcher, or unset that variable"
+    raise _too_many(where, "train the whole network and write the same file", f"{why}; to train in one process")
+
+
+def refuse_several(what: str, instead: str) -> None:
+    """For a command whose work several processes cannot share.
+
+    Args:
+        what: that each of them would do.
+        instead: another way to use several processors.
+
+    Raises:
+        TrainingError: there are several.
+    """
+    where = place()
+    if where.size > 1:
+        raise _too_many(where, f"{what} and write the same files", f"{instead} uses several processors; otherwise")
+
+
+def _too_many(where: Place, what: str, advice: str) -> TrainingError:
+    return TrainingError(
+        f"{where.size} processes were started ({where.variable}), and each would {what}; {advice}, "
+        "start modnet without a launcher, or unset that variable"
     )
 
 

@@ -21,6 +21,7 @@ from modnet.assessment.search.result import SearchResult
 from modnet.assessment.search.study import JOURNAL
 from modnet.cli.failures import FAILED, INTERRUPTED, warn
 from modnet.cli.job import Job
+from modnet.cli.launched import refuse_several
 from modnet.cli.output import echo, echo_json
 from modnet.cli.places import check_output, check_place
 from modnet.cli.plugin_file import load_plugin_files
@@ -52,6 +53,7 @@ def run(
 ) -> int:
     if scheduler is not None and processes > 1:
         raise click.UsageError("--processes is for this machine; --scheduler has as many workers as there are")
+    refuse_several("make all trials", "--processes, or --scheduler,")
     path = Path(output) if output else Path(f"{Path(spec).stem}-best{Path(spec).suffix}")
     place = path.with_suffix(".search")
     job = Job.open(spec, plugins, settings)

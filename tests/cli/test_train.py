@@ -782,3 +782,12 @@ def test_the_finished_file_has_fingerprints_of_its_data(run):
     Path("pets.csv").write_text("\n".join([*table, table[1]]))
     run("train", "pets.toml", "-o", "more.modnet")
     assert modnet.load("more.modnet").card.data != first
+
+
+@pytest.mark.parametrize("command", ["search", "cross-validate"])
+def test_several_processes_do_not_all_do_the_same_work(run, folder, monkeypatch, command):
+    for name, value in LAUNCHED.items():
+        monkeypatch.setenv(name, value)
+    found = run(command, "points.toml", status=1)
+    assert "4 processes were started (OMPI_COMM_WORLD_SIZE), and each would" in found.output
+    assert "uses several processors; otherwise, start modnet without a launcher" in found.output
