@@ -81,7 +81,8 @@ _ROWS = (
 
         \b
         JSON: {"model", "bytes", "id", "parameters", "epochs", "best_epoch",
-               "stopped", "metrics": {figure: value}, "history": {figure: [value of each epoch]},
+               "stopped", "metrics": {figure: value},
+               "history": {figure: [value of each epoch]},
                "profile": {"batch", "seconds", "peak_gflops",
                  "rows": [{"name", "type", "forward", "backward", "bytes",
                            "forward_gflops", "backward_gflops"}]}}

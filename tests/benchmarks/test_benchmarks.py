@@ -145,9 +145,10 @@ def test_growth_and_model_files(benchmarks):
 
 
 @pytest.mark.slow
-def test_single_predictions_of_all_contestants_agree():
-    command = [sys.executable, "-m", "benchmarks.predict", "--rounds", "1", "--only", "mlp-1", "gpt-token"]
+@pytest.mark.parametrize(("workload", "plugin"), [("mlp-1", "modnet"), ("gpt-token", "modnet_attention")])
+def test_single_predictions_of_all_contestants_agree(workload, plugin):
+    pytest.importorskip(plugin)
+    command = [sys.executable, "-m", "benchmarks.predict", "--rounds", "1", "--only", workload]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "| mlp-1 " in done.stdout
-    assert "| gpt-token " in done.stdout
+    assert f"| {workload} " in done.stdout

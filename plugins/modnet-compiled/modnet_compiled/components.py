@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from typing import Any
-
 from modnet.kinds.layer import Layer
+from modnet.kinds.translations import Translation, Translations
 
 METHOD = "compiled"
 """The method by which a component lowers itself: `def compiled(self, writer, *inputs)`."""
-
-COMPUTES = ("forward", "function")
-"""The methods that say what a component computes."""
 
 MODULES = {
     "modnet.activations.gated": "activations",
@@ -51,32 +44,11 @@ MODULES = {
 }
 """A module of components -> the one of `lowering` for them: its `LOWERINGS` has a function for each class, by name."""
 
-Lowering = Callable[..., Any]
-"""Is called with a writer and the inputs, and gives the output, or a tuple of several."""
+_TRANSLATIONS = Translations(
+    METHOD, {module: f"modnet_compiled.lowering.{name}" for module, name in MODULES.items()}, "LOWERINGS"
+)
 
 
-def lowering_of(layer: Layer) -> Lowering | None:
-    """What lowers a layer; None if nothing does.
-
-    The function for a base class serves a class that computes the same, and no other.
-    """
-    for cls in type(layer).__mro__:
-        if METHOD in vars(cls):
-            return partial(vars(cls)[METHOD], layer)
-        found = _functions(cls.__module__).get(cls.__qualname__)
-        if found is not None:
-            return partial(_called, found, layer)
-        if any(name in vars(cls) for name in COMPUTES):
-            return None
-    return None
-
-
-def _functions(module: str) -> dict[str, Lowering]:
-    if module not in MODULES:
-        return {}
-    found: dict[str, Lowering] = import_module(f"modnet_compiled.lowering.{MODULES[module]}").LOWERINGS
-    return found
-
-
-def _called(function: Lowering, layer: Layer, writer: Any, *inputs: Any) -> Any:
-    return function(writer, layer, *inputs)
+def lowering_of(layer: Layer) -> Translation | None:
+    """What lowers a layer, called with a writer and the inputs; None if nothing does."""
+    return _TRANSLATIONS.of(layer)

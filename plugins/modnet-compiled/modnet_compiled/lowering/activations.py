@@ -9,8 +9,8 @@ from modnet.activations.gated import GELU
 from modnet.activations.rectified import ELU, SELU_ALPHA, SELU_SCALE, LeakyReLU, PReLU
 from modnet.activations.softmax import LogSoftmax, Softmax
 from modnet.kinds.layer import Layer
+from modnet.kinds.translations import Translation
 from modnet.layers.temperature import Temperature
-from modnet_compiled.components import Lowering
 from modnet_compiled.operations import Value
 from modnet_compiled.writer import Writer
 
@@ -19,7 +19,7 @@ def unchanged(writer: Writer, layer: Layer, x: Value) -> Value:
     return x
 
 
-def _plain(name: str) -> Lowering:
+def _plain(name: str) -> Translation:
     return partial(_function, name)
 
 
@@ -64,7 +64,7 @@ def _temperature(writer: Writer, layer: Temperature, x: Value) -> Value:
     return writer.add("temperature", (x,), x.shape, numbers=numbers, factors=factors)
 
 
-LOWERINGS: dict[str, Lowering] = {
+LOWERINGS: dict[str, Translation] = {
     "ELU": _elu,
     "GELU": _gelu,
     "HardSigmoid": _plain("hard_sigmoid"),

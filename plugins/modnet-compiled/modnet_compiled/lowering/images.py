@@ -15,7 +15,7 @@ from modnet_conv.resampling import Upsample2d, ZeroPad2d
 
 from modnet.arrays import Array
 from modnet.kinds.layer import Layer
-from modnet_compiled.components import Lowering
+from modnet.kinds.translations import Translation
 from modnet_compiled.errors import CannotCompile
 from modnet_compiled.lowering.activations import unchanged
 from modnet_compiled.operations import Scratch, Value
@@ -157,7 +157,7 @@ def _zero_pad(writer: Writer, layer: ZeroPad2d, x: Value) -> Value:
     )
 
 
-LOWERINGS: dict[str, Lowering] = {
+LOWERINGS: dict[str, Translation] = {
     "AveragePool": _pool,
     "AveragePool1d": _pool,
     "Conv1d": _convolution,

@@ -8,6 +8,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.kinds.layer import Layer
+from modnet.kinds.translations import Translation
 from modnet.layers.embedding import Embedding
 from modnet.layers.linear import Linear
 from modnet.layers.merge import Concatenate
@@ -15,7 +16,6 @@ from modnet.layers.norm import BatchNorm, LayerNorm, RMSNorm
 from modnet.layers.piecewise import PiecewiseEncoding
 from modnet.layers.shape import Flatten, Reshape, Slice
 from modnet.layers.standardize import Standardize, Unstandardize
-from modnet_compiled.components import Lowering
 from modnet_compiled.errors import CannotCompile
 from modnet_compiled.lowering.activations import unchanged
 from modnet_compiled.operations import Value
@@ -154,7 +154,7 @@ def pieces(writer: Writer, x: Value, left: Array, slope: Array, offset: Array, l
     return writer.add("pieces", (x,), shape, numbers=numbers, arrays=[left, slope, offset, least, most])
 
 
-LOWERINGS: dict[str, Lowering] = {
+LOWERINGS: dict[str, Translation] = {
     "Add": _add,
     "BatchNorm": _batch_norm,
     "Concatenate": _concatenate,

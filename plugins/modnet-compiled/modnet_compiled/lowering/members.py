@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from modnet.kinds.translations import Translation
 from modnet.layers.members import EnsembleMean, LinearMembers, Members, ToMembers
-from modnet_compiled.components import Lowering
 from modnet_compiled.errors import CannotCompile
 from modnet_compiled.operations import Value
 from modnet_compiled.writer import Writer
@@ -86,7 +86,7 @@ def _at_once(writer: Writer, layer: Members, x: Value) -> Value:
     return writer.layer(layer.layer, x, params=writer.params, state=writer.state)
 
 
-LOWERINGS: dict[str, Lowering] = {
+LOWERINGS: dict[str, Translation] = {
     "EnsembleMean": _ensemble_mean,
     "FeaturewiseMembers": _wide,
     "LinearMembers": _linear,

@@ -9,7 +9,7 @@ from modnet_recurrent.masking import Masking
 from modnet_recurrent.recurrent import Recurrent
 from modnet_recurrent.rnn import RNN
 
-from modnet_compiled.components import Lowering
+from modnet.kinds.translations import Translation
 from modnet_compiled.operations import Packed, Padded, Scratch, Value
 from modnet_compiled.writer import Writer
 
@@ -61,4 +61,4 @@ def _kind(layer: Recurrent) -> int:
     return GATED_UNIT if isinstance(layer, GRU) else LONG_SHORT
 
 
-LOWERINGS: dict[str, Lowering] = {"GRU": _recurrent, "LSTM": _recurrent, "Masking": _masking, "RNN": _recurrent}
+LOWERINGS: dict[str, Translation] = {"GRU": _recurrent, "LSTM": _recurrent, "Masking": _masking, "RNN": _recurrent}

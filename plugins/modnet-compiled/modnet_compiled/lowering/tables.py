@@ -16,7 +16,7 @@ from modnet_tabular.quantiles import CENTRE, FAR, FARTHEST, MIDDLE, QuantileTran
 from modnet_tabular.scaling import RobustScale
 
 from modnet.arrays import Array
-from modnet_compiled.components import Lowering
+from modnet.kinds.translations import Translation
 from modnet_compiled.lowering.layers import exact, pieces, rows_of, scaled
 from modnet_compiled.operations import Value
 from modnet_compiled.writer import Writer
@@ -134,7 +134,7 @@ def _piecewise_linear(writer: Writer, layer: PiecewiseLinear, x: Value) -> Value
     return writer.reshaped(output, (output.size,))
 
 
-LOWERINGS: dict[str, Lowering] = {
+LOWERINGS: dict[str, Translation] = {
     "BatchEnsemble": _batch_ensemble,
     "CategoryEmbedding": _category_embedding,
     "ClipToTarget": _clip_to_target,

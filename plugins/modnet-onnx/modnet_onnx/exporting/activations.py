@@ -11,7 +11,7 @@ from modnet.activations.rectified import ELU, LeakyReLU, PReLU
 from modnet.activations.softmax import LogSoftmax, Softmax
 from modnet.kinds.activation import Activation
 from modnet.kinds.layer import Layer
-from modnet_onnx.exporting.components import Export
+from modnet.kinds.translations import Translation
 from modnet_onnx.exporting.writer import Writer
 
 
@@ -20,7 +20,7 @@ def unchanged(writer: Writer, layer: Layer, x: str) -> str:
     return x
 
 
-def _same(operator: str) -> Export:
+def _same(operator: str) -> Translation:
     """For an activation that is an operator of ONNX."""
     return lambda writer, layer, x: writer.op(operator, x)
 
@@ -85,7 +85,7 @@ def _log_softmax(writer: Writer, layer: LogSoftmax, x: str) -> str:
     return str(writer.op("LogSoftmax", x if mask is None else writer.op("Where", mask, x, lowest(writer)), axis=-1))
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "ELU": _elu,
     "GELU": _gelu,
     "HardSigmoid": _hard_sigmoid,

@@ -9,8 +9,8 @@ from modnet_attention.attention import MultiHeadAttention
 from modnet_attention.positions import PositionalEmbedding, RotaryEmbedding, SinusoidalEmbedding, angles
 
 from modnet.arrays import Array
+from modnet.kinds.translations import Translation
 from modnet_onnx.exporting.activations import lowest
-from modnet_onnx.exporting.components import Export
 from modnet_onnx.exporting.writer import Operand, Writer
 
 
@@ -126,7 +126,7 @@ def _attention(writer: Writer, layer: MultiHeadAttention, *inputs: str) -> str:
     return _affine(writer, writer.reshape(mixed, [0, 0, layer.heads * size]), "output")
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "MultiHeadAttention": _attention,
     "PositionalEmbedding": _positional,
     "RotaryEmbedding": _rotary,

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-from typing import Any
-
 from modnet.kinds.layer import Layer
+from modnet.kinds.translations import Translation, Translations
 
 METHOD = "to_onnx"
 """The method by which a component writes itself: `def to_onnx(self, writer, *inputs)`."""
-
-COMPUTES = ("forward", "function")
-"""The methods that say what a component computes."""
 
 MODULES = {
     "modnet.activations.gated": "activations",
@@ -53,35 +46,14 @@ MODULES = {
 }
 """A module of components -> the one here that exports them: its `EXPORTS` has a function for each class, by name."""
 
-Export = Callable[..., Any]
-"""Is called with a writer and the inputs, and gives the output, or a tuple of several."""
+_TRANSLATIONS = Translations(
+    METHOD, {module: f"modnet_onnx.exporting.{name}" for module, name in MODULES.items()}, "EXPORTS"
+)
 
 
-def export_of(layer: Layer) -> Export | None:
-    """What exports a layer; None if nothing does.
-
-    The export of a base class serves a class that computes the same, and no other.
-    """
-    for cls in type(layer).__mro__:
-        if METHOD in vars(cls):
-            return partial(vars(cls)[METHOD], layer)
-        found = _functions(cls.__module__).get(cls.__qualname__)
-        if found is not None:
-            return partial(_called, found, layer)
-        if any(name in vars(cls) for name in COMPUTES):
-            return None
-    return None
-
-
-def _functions(module: str) -> dict[str, Export]:
-    if module not in MODULES:
-        return {}
-    found: dict[str, Export] = import_module(f"modnet_onnx.exporting.{MODULES[module]}").EXPORTS
-    return found
-
-
-def _called(function: Export, layer: Layer, writer: Any, *inputs: str) -> Any:
-    return function(writer, layer, *inputs)
+def export_of(layer: Layer) -> Translation | None:
+    """What exports a layer, called with a writer and the inputs; None if nothing does."""
+    return _TRANSLATIONS.of(layer)
 
 
 def refusal(layer: Layer) -> str | None:

@@ -8,7 +8,7 @@ import numpy as np
 from modnet_conv.convolution import Conv1d, Convolution, ConvTranspose2d, DepthwiseConv2d
 from modnet_conv.geometry import margins
 
-from modnet_onnx.exporting.components import Export
+from modnet.kinds.translations import Translation
 from modnet_onnx.exporting.normalization import channels_first, channels_last
 from modnet_onnx.exporting.windows import (
     Moved,
@@ -99,7 +99,7 @@ def _transposed(writer: Writer, layer: ConvTranspose2d, x: str) -> str:
     return channels_last(writer, y)
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "Conv1d": _conv1d,
     "ConvTranspose2d": _transposed,
     "Convolution": _convolution,

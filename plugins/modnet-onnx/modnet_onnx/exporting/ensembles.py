@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modnet.arrays import Array, Shape
+from modnet.kinds.translations import Translation
 from modnet.layers.members import EnsembleMean, LinearMembers, Members, ToMembers
-from modnet_onnx.exporting.components import Export, export_of
+from modnet_onnx.exporting.components import export_of
 from modnet_onnx.exporting.writer import Writer
 
 
@@ -92,7 +93,7 @@ def _linear_members(writer: Writer, layer: LinearMembers, x: str) -> str:
     return writer.transpose(y, axes)
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "EnsembleMean": _ensemble_mean,
     "FeaturewiseMembers": _featurewise_members,
     "LinearMembers": _linear_members,

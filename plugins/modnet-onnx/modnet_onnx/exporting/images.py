@@ -7,8 +7,8 @@ from modnet_conv.augmentation import RandomCrop
 from modnet_conv.geometry import per_axis
 from modnet_conv.resampling import Upsample2d, ZeroPad2d
 
+from modnet.kinds.translations import Translation
 from modnet_onnx.exporting.activations import unchanged
-from modnet_onnx.exporting.components import Export
 from modnet_onnx.exporting.normalization import channels_first, channels_last
 from modnet_onnx.exporting.writer import Writer
 
@@ -41,7 +41,7 @@ def _random_crop(writer: Writer, layer: RandomCrop, x: str) -> str:
     return x
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "RandomCrop": _random_crop,
     "RandomFlip": unchanged,
     "RandomShift": unchanged,

@@ -6,6 +6,7 @@ import math
 
 from modnet.arrays import Shape
 from modnet.kinds.layer import Layer
+from modnet.kinds.translations import Translation
 from modnet.layers.embedding import Embedding
 from modnet.layers.linear import Linear
 from modnet.layers.merge import Concatenate
@@ -14,7 +15,6 @@ from modnet.layers.pooling import GlobalAveragePool
 from modnet.layers.shape import Flatten, Reshape, Slice
 from modnet.layers.temperature import Temperature, smallest
 from modnet_onnx.exporting.activations import unchanged
-from modnet_onnx.exporting.components import Export
 from modnet_onnx.exporting.writer import Writer
 
 
@@ -143,7 +143,7 @@ def _temperature(writer: Writer, layer: Temperature, x: str) -> str:
     return str(writer.op("Softmax", writer.op("Div", logs, temperature), axis=-1))
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "Add": _add,
     "Concatenate": _concatenate,
     "Dropout": unchanged,

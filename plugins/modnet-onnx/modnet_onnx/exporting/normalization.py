@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.kinds.translations import Translation
 from modnet.layers.norm import BatchNorm, LayerNorm, RMSNorm
 from modnet.layers.standardize import Standardize, Unstandardize
-from modnet_onnx.exporting.components import Export
 from modnet_onnx.exporting.writer import Writer
 
 
@@ -109,7 +109,7 @@ def _unstandardize(writer: Writer, layer: Unstandardize, x: str) -> str:
     return writer.cast(writer.op("Add", wide, writer.constant(_exact_mean(writer), np.float64)), writer.dtype)
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "BatchNorm": _batch_norm,
     "LayerNorm": _layer_norm,
     "RMSNorm": _rms_norm,

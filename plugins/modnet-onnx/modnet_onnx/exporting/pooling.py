@@ -9,7 +9,7 @@ import numpy as np
 from modnet_conv.geometry import per_axis
 from modnet_conv.pooling import AveragePool, GlobalMaxPool, MaxPool, Pool
 
-from modnet_onnx.exporting.components import Export
+from modnet.kinds.translations import Translation
 from modnet_onnx.exporting.normalization import channels_last
 from modnet_onnx.exporting.windows import (
     Moved,
@@ -109,7 +109,7 @@ def _global_max_pool(writer: Writer, layer: GlobalMaxPool, x: str) -> str:
     return str(writer.op("Where", writer.op("Greater", some, 0.0), highest, 0.0))
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "AveragePool": _average_pool,
     "AveragePool1d": _average_pool1d,
     "GlobalMaxPool": _global_max_pool,

@@ -8,7 +8,7 @@ import numpy as np
 from modnet_tabular.quantiles import CENTRE, FAR, FARTHEST, MIDDLE, QuantileTransform
 
 from modnet.arrays import Array
-from modnet_onnx.exporting.components import Export
+from modnet.kinds.translations import Translation
 from modnet_onnx.exporting.writer import Writer
 
 
@@ -100,4 +100,4 @@ def _quantile_transform(writer: Writer, layer: QuantileTransform, x: str) -> str
     return writer.cast(wide.op("Mul", wide.normal_quantile(share), varies), writer.dtype)
 
 
-EXPORTS: dict[str, Export] = {"QuantileTransform": _quantile_transform}
+EXPORTS: dict[str, Translation] = {"QuantileTransform": _quantile_transform}

@@ -13,7 +13,7 @@ from modnet_recurrent.recurrent import Recurrent
 from modnet_recurrent.rnn import RNN
 
 from modnet.arrays import Array
-from modnet_onnx.exporting.components import Export
+from modnet.kinds.translations import Translation
 from modnet_onnx.exporting.windows import along_time
 from modnet_onnx.exporting.writer import Writer
 
@@ -145,4 +145,4 @@ def _masking(writer: Writer, layer: Masking, x: str) -> str:
     return x
 
 
-EXPORTS: dict[str, Export] = {"GRU": _gru, "LSTM": _lstm, "Masking": _masking, "RNN": _rnn}
+EXPORTS: dict[str, Translation] = {"GRU": _gru, "LSTM": _lstm, "Masking": _masking, "RNN": _rnn}

@@ -15,7 +15,8 @@ from modnet_tabular.piecewise import PiecewiseLinear
 from modnet_tabular.scaling import RobustScale
 
 from modnet.arrays import Array
-from modnet_onnx.exporting.components import Export, export_of
+from modnet.kinds.translations import Translation
+from modnet_onnx.exporting.components import export_of
 from modnet_onnx.exporting.ensembles import to_members
 from modnet_onnx.exporting.layers import vectors
 from modnet_onnx.exporting.normalization import centred
@@ -123,7 +124,7 @@ def _robust_scale(writer: Writer, layer: RobustScale, x: str) -> str:
     return str(writer.op("Mul", centred(writer, x, median, False), writer.state["factor"]))
 
 
-EXPORTS: dict[str, Export] = {
+EXPORTS: dict[str, Translation] = {
     "BatchEnsemble": _batch_ensemble,
     "CategoryEmbedding": _category_embedding,
     "ClipToTarget": _clip_to_target,
