@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.datasets.read import read_data as read_data
     from modnet.engine.build import build as build
     from modnet.engine.card import ModelCard as ModelCard
+    from modnet.engine.folding import fold as fold
     from modnet.engine.history import History as History
     from modnet.engine.network import Network as Network
     from modnet.errors import BrokenPlugin as BrokenPlugin
@@ -95,6 +96,7 @@ _HOMES = {
     "modnet.datasets.read": ("read_data",),
     "modnet.engine.build": ("build",),
     "modnet.engine.card": ("ModelCard",),
+    "modnet.engine.folding": ("fold",),
     "modnet.engine.network": ("Network",),
     "modnet.errors": (
         "BrokenPlugin",

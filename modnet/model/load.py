@@ -68,8 +68,8 @@ def load(
             read the whole file. Without it a damaged array is not noticed; the header is always verified.
         engine: what computes `forward` and `predict`, in place of modnet's own layers: "compiled", "onnxruntime", or
             what another plugin offers (hook `modnet_engine`). The parameters then cannot be changed.
-        fold: put layers that only scale and shift into the weights beside them, see `modnet.engine.folding.fold`; for
-            prediction. `network.card.results["folding"]` says what was folded and what was left.
+        fold: put layers that only scale and shift into the weights beside them, see `modnet.fold`; for prediction.
+            `network.card.results["folding"]` says what was folded and what was left.
         registry: where components and plugins are looked up.
 
     Raises:
