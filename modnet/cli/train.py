@@ -120,7 +120,7 @@ def _lead(
     """The run, its model file and its output; `again` is the command that goes on with it after a stop."""
     network, screen = job.network, Screen(path)
     if not as_json:
-        screen.tell(introduction(job, loaded.notes))
+        screen.tell(introduction(job, loaded.notes, place().size))
     callbacks, folder, own_folder = _callbacks(job, path, as_json)
     _tell_of_checkpoints(folder, resume)
     outcome = _train(job, loaded, path, [*callbacks, *sharing_it], folder if resume else None, own_folder)

@@ -47,16 +47,19 @@ class Screen:
             warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
 
 
-def introduction(job: Job, notes: Sequence[str]) -> str:
+def introduction(job: Job, notes: Sequence[str], processes: int = 1) -> str:
     """What is about to be trained, and on what.
 
     Args:
         notes: about the data.
+        processes: how many share the training.
     """
     network = job.network
     nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
     size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
     labelled = [*data_lines(job, notes), ("network", size)]
+    if processes > 1:
+        labelled.append(("processes", f"{processes}, each with its rows of every batch"))
     if network.card.spec.search is not None:
         command = shlex.join(["modnet", "search", str(job.path)])
         labelled.append(("search", f"none: the plain values are trained; for better ones: {command}"))
