@@ -31,7 +31,8 @@ def open_url(url: str) -> Iterator[BinaryIO]:
     system, path = place_of(url)
     try:
         file = system.open(path, "rb")
-    except FileNotFoundError as error:  # of which fsspec tells no more than a path
+    except (FileNotFoundError, KeyError) as error:  # the second of archives, in fsspec before 2024.5
+        # fsspec tells no more than a path.
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
     with file:
         yield file

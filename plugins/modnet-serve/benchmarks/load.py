@@ -200,6 +200,7 @@ def memory_of(process: Process) -> float:
 SERVERS: Sequence[tuple[str, list[str], bool, float]] = (
     ("modnet", [], True, 0.0),
     ("modnet, --batch-rows 64", ["--batch-rows", "64"], False, 1e-5),
+    ("compiled", ["--engine", "compiled"], True, 1e-4),
     ("onnxruntime", ["--engine", "onnxruntime"], True, 1e-4),
 )
 """Name, arguments, whether answers under load are equal to the byte, and how far they may be from the library's."""
