@@ -79,6 +79,17 @@ def test_a_part_that_ends_each_worker_is_told_by_its_name_with_the_others_done(r
 
 
 def test_the_processes_of_a_machine_share_the_memory_of_a_model(client, tmp_path):
+    # Within the test, so that it is sent itself: workers that import `tests` may find those of another distribution.
+    def mapped(path):
+        """What the system says of the memory into which this process has mapped a file, in kB."""
+        import re
+        from pathlib import Path
+
+        (part,) = re.findall(
+            rf"^\S+ r--\S* .* {re.escape(path)}\n((?:[A-Z].*\n)+)", Path("/proc/self/smaps").read_text(), re.M
+        )
+        return {name: int(count) for name, count in re.findall(r"(\w+): +(\d+) kB", part)}
+
     if not Path("/proc/self/smaps").exists():
         pytest.skip("only Linux tells which memory is shared")
     layers = [{"type": "linear", "out_features": 1000} for _ in range(3)]
@@ -95,17 +106,6 @@ def test_the_processes_of_a_machine_share_the_memory_of_a_model(client, tmp_path
         assert memory["Private_Dirty"] == memory["Shared_Dirty"] == 0
         assert memory["Shared_Clean"] > 0.95 * memory["Rss"]
         assert memory["Pss"] < 0.6 * memory["Rss"]
-
-
-def mapped(path):
-    """What the system says of the memory into which this process has mapped a file, in kB."""
-    import re
-    from pathlib import Path
-
-    (part,) = re.findall(
-        rf"^\S+ r--\S* .* {re.escape(path)}\n((?:[A-Z].*\n)+)", Path("/proc/self/smaps").read_text(), re.M
-    )
-    return {name: int(count) for name, count in re.findall(r"(\w+): +(\d+) kB", part)}
 
 
 def test_a_model_that_the_workers_do_not_see_is_sent_to_them(client, model, run, parts, tmp_path):
