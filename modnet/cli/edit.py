@@ -55,24 +55,23 @@ def run(
     with opened(model) as file:
         before = file.size
     if fold:
-        write_folded(model, path)
-        echo(f"{output}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
-        return
-    edit(
-        model,
-        output,
-        drop_resume_state=drop_resume_state,
-        drop_history=drop_history,
-        cast=cast,
-        metadata=metadata,
-        remove_metadata=removed,
-        rename=rename,
-        take=take,
-    )
-    echo(f"{output}  {readable_bytes(Path(output).stat().st_size)}, was {readable_bytes(before)}")
+        _write_folded(model, path)
+    else:
+        edit(
+            model,
+            output,
+            drop_resume_state=drop_resume_state,
+            drop_history=drop_history,
+            cast=cast,
+            metadata=metadata,
+            remove_metadata=removed,
+            rename=rename,
+            take=take,
+        )
+    echo(f"{output}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
 
 
-def write_folded(model: str, output: Path) -> None:
+def _write_folded(model: str, output: Path) -> None:
     """Writes the folded network, and says what was folded and what was left."""
     if Header.of_file(model, read_header(model).header).training is not None:
         what = "this is a checkpoint, and its run could not be resumed after this change"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from cases import chain, check, data_of, examples, network_of, prepared
+from cases import check, examples
 from modnet_compiled.engine import engine_of
 from modnet_compiled.errors import CannotCompile
+
+from modnet.testing.networks import chain, data_of, network_of, prepared
 
 NOT_COMPILED = {
     "conv3d",

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import chain, check, compiled, prepared, stirred
+from cases import check, compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modnet_compiled.errors import CannotCompile
 
 import modnet
+from modnet.testing.networks import chain, prepared, stirred
 
 for module in ("modnet_conv", "modnet_recurrent", "modnet_tabular"):
     pytest.importorskip(module)

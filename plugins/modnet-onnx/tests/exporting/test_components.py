@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from cases import check, data_of, examples, network_of, prepared
+from cases import check, examples
 from modnet_onnx.exporting.model import NEWEST, OLDEST, Settings, refusals
+
+from modnet.testing.networks import data_of, network_of, prepared
 
 NOT_EXPORTED = {"onnx_graph": "its operators are those of the opset that it was read in"}
 """The components that have no export, with the reason."""

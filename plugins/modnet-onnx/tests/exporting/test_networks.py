@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases import chain, check, prepared
+from cases import check
 from modnet_onnx.exporting.model import NEWEST, OLDEST, Settings, to_onnx
+
+from modnet.testing.networks import chain, prepared
 
 
 def layer(type, **options):

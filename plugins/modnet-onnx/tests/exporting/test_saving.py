@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from cases import chain, check
+from cases import check
 from modnet_onnx.exporting.model import NEWEST, CannotExport
 
 import modnet
 from modnet import Activation
 from modnet.errors import DataError, ModelFileError
 from modnet.layers.linear import Linear
+from modnet.testing.networks import chain
 
 
 class Halve(Activation, type="halve"):

@@ -9,10 +9,10 @@ import math
 import numpy as np
 import onnxruntime
 import pytest
-from cases import stirred
 
 import modnet
 from modnet.errors import ModelFileError
+from modnet.testing.networks import stirred
 
 COLUMNS = {
     "moment": {"kind": "number", "missing": "error"},
