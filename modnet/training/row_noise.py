@@ -11,11 +11,8 @@ from modnet.arrays import Array
 from modnet.errors import TrainingError
 from modnet.kinds.sharing import Share
 
-METHODS = ("random", "standard_normal", "standard_exponential", "uniform", "normal", "integers")
-"""What layers may draw for the rows of a shared batch."""
-
-_SIZE = {"random": 0, "standard_normal": 0, "standard_exponential": 0, "uniform": 2, "normal": 2, "integers": 2}
-"""Method -> the position of its argument `size`."""
+METHODS = {"random": 0, "standard_normal": 0, "standard_exponential": 0, "uniform": 2, "normal": 2, "integers": 2}
+"""What layers may draw for the rows of a shared batch: method -> the position of its argument `size`."""
 
 
 class RowNoise:
@@ -72,13 +69,13 @@ class _Rows:
         return out
 
     def _shape(self, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
-        position = _SIZE[self._name]
+        position = METHODS[self._name]
         size = given[position] if len(given) > position else named.get("size")
         return () if size is None else tuple(size) if isinstance(size, tuple | list) else (int(size),)
 
     def _sized(self, given: tuple[Any, ...], named: dict[str, Any], size: tuple[int, ...]) -> tuple[Any, ...]:
         """The positional arguments, with another size, which otherwise is put among the named ones."""
-        position = _SIZE[self._name]
+        position = METHODS[self._name]
         if len(given) > position:
             return (*given[:position], size, *given[position + 1 :])
         named["size"] = size
