@@ -19,7 +19,7 @@ from modnet.training.objective import Objective
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 BESIDE = [
     page for folder in ("benchmarks", "examples", "plugins") for page in sorted((ROOT / folder).rglob("README.md"))
 ]
