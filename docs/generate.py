@@ -28,7 +28,7 @@ import click  # noqa: E402
 import modnet  # noqa: E402
 import modnet.testing  # noqa: E402
 from modnet.cli.app import cli  # noqa: E402
-from modnet.cli.commands import COMMANDS  # noqa: E402
+from modnet.cli.commands import BODIES, COMMANDS  # noqa: E402
 from modnet.configuration.fields import Configuration, Field  # noqa: E402
 from modnet.configuration.hints import checker_of  # noqa: E402
 from modnet.kinds import GROUPS, KINDS  # noqa: E402
@@ -123,7 +123,7 @@ def help_texts() -> dict[str, str]:
     texts = {}
     commands = {
         "modnet": cli,
-        **{f"modnet {name}": row.made() for name, row in COMMANDS.items()},
+        **{f"modnet {name}": row.made() for name, row in {**COMMANDS, **BODIES}.items()},
     }
     for name, command in commands.items():
         context = click.Context(command, info_name=name, terminal_width=78, **cli.context_settings)
