@@ -45,6 +45,6 @@ def badge(label: str, value: str) -> str:
 <title>{escape(f"{label}: {value}")}</title>
 <rect width="{left + right}" height="{HEIGHT}" rx="3" fill="#3d4551"/>
 <path d="M{left} 0h{right - 3}a3 3 0 0 1 3 3v{HEIGHT - 6}a3 3 0 0 1 -3 3h-{right - 3}z" fill="#0068a5"/>
-<g fill="#fff" font-family="Verdana, 'DejaVu Sans', sans-serif" font-size="11" lengthAdjust="spacingAndGlyphs">{texts}</g>
+<g fill="#fff" font-family="Verdana, 'DejaVu Sans', sans-serif" font-size="11">{texts}</g>
 </svg>
 """

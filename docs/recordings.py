@@ -1,8 +1,8 @@
 """Records commands in a terminal and draws them as SVG: `python docs/recordings.py`, with the extra `docs`.
 
-Each recording is one picture in `docs/pictures`. The lines of several commands appear one after the other, as in the terminal. A
-viewer without animations, or a reader who asked for less motion, sees the last screen. The whole transcript is in the `<desc>` of
-the picture, for screen readers and for the test that runs the commands again.
+Each recording is one picture in `docs/pictures`. The lines of several commands appear one after the other, as in the
+terminal. A viewer without animations, or a reader who asked for less motion, sees the last screen. The whole transcript
+is in the `<desc>` of the picture, for screen readers and for the test that runs the commands again.
 """
 
 from __future__ import annotations
@@ -246,7 +246,9 @@ def svg(recording: Recording, film: Film, text: str) -> str:
 
 
 STYLE = f"""
-text {{ font: {SIZE}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: {TEXT}; white-space: pre }}
+text {{
+  font: {SIZE}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: {TEXT}; white-space: pre
+}}
 .title {{ fill: #8b96a5 }}
 .past {{ visibility: hidden }}
 @media (prefers-reduced-motion: no-preference) {{
@@ -283,7 +285,8 @@ def runs(row: Row, y: int) -> Iterator[str]:
         looks = fill + ("font-weight:bold" if bold else "")
         style = f' style="{looks}"' if looks else ""
         # The width is given, so that every font keeps the columns.
-        yield f'<text x="{start * LETTER:g}" y="{y}" textLength="{len(text) * LETTER:g}"{style}>{escape(text, quote=False)}</text>'
+        place = f'x="{start * LETTER:g}" y="{y}" textLength="{len(text) * LETTER:g}"'
+        yield f"<text {place}{style}>{escape(text, quote=False)}</text>"
 
 
 def main() -> None:
