@@ -247,7 +247,8 @@ def svg(recording: Recording, film: Film, text: str) -> str:
 
 STYLE = f"""
 text {{
-  font: {SIZE}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: {TEXT}; white-space: pre
+  font: {SIZE}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  fill: {TEXT}; white-space: pre
 }}
 .title {{ fill: #8b96a5 }}
 .past {{ visibility: hidden }}
