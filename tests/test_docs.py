@@ -24,7 +24,7 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 BESIDE = [
     page for folder in ("benchmarks", "examples", "plugins") for page in sorted((ROOT / folder).rglob("README.md"))
 ]
-PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS, *BESIDE]
+PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "changelog.d" / "README.md", *DOCS, *BESIDE]
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = "<!-- not run: "
