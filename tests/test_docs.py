@@ -81,8 +81,8 @@ def test_the_generated_parts_are_up_to_date():
 
 
 def test_the_reference_has_every_public_name():
-    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert re.findall(r"^### `modnet\.(\w+)`$", page, re.MULTILINE) == modnet.__all__
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## `modnet\.(\w+)`$", page, re.MULTILINE) == modnet.__all__
 
 
 # What is code
