@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import cleandoc
 from types import NoneType
 from typing import Any, get_args
 
+from generation.curves import drawing
+from generation.examples import example
 from generation.markdown import documentation, prose, table, toml
 from modnet.configuration.fields import Configuration, Field
 from modnet.configuration.hints import checker_of
 from modnet.kinds import GROUPS, KINDS
 from modnet.kinds.activation import Activation
 from modnet.kinds.component import Component, Example, Use
+from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import Layer
 from modnet.kinds.loss import Loss
 from modnet.kinds.metric import Metric
@@ -32,13 +36,24 @@ REGISTRY = Registry(list)
 PLURALS = {kind: group.removeprefix("modnet.") for kind, group in GROUPS.items()}
 
 
+COLUMNS = 3
+"""The most examples of shapes that are shown."""
+LONG_NUMBER = re.compile(r"\d+\.\d{5,}")
+
+Offered = Mapping[type[Component], str]
+"""Component class -> where it is, `package.module:Class`."""
+
+
+def built_in(kind: str) -> Offered:
+    return {REGISTRY.find(KINDS[kind], name): value for name, value in BUILTIN[GROUPS[kind]].items()}
+
+
 def kind_page(kind: str) -> str:
     """The page of all built-in components of a kind."""
-    base, offered = KINDS[kind], BUILTIN[GROUPS[kind]]
-    classes = {REGISTRY.find(base, name): value for name, value in offered.items()}
-    blocks = [f"# {PLURALS[kind].capitalize()}", *introduction(base), contents(list(classes))]
+    base, classes = KINDS[kind], built_in(kind)
+    blocks = [f"# {PLURALS[kind].capitalize()}", *introduction(base), contents(classes)]
     for cls, value in classes.items():
-        blocks += component(cls, value)
+        blocks += [f"## `{cls.type}`", *component(cls, value, REGISTRY, "")]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -57,7 +72,7 @@ def table_of_types(folder: str, linked: bool = False) -> str:
     return table(("kind", "types"), rows)
 
 
-def contents(classes: Sequence[type[Component]]) -> str:
+def contents(classes: Iterable[type[Component]]) -> str:
     rows = [(f"[`{cls.type}`](#{cls.type})", summary(cls)) for cls in classes]
     return table(("type", "what it is"), rows)
 
@@ -78,18 +93,34 @@ def introduction(kind: type[Component]) -> Iterator[str]:
         yield from [prose(about)] if about else []
 
 
-def component(cls: type[Component], value: str) -> Iterator[str]:
-    yield f"## `{cls.type}`"
+def component(cls: type[Component], value: str, registry: Registry, folder: str) -> Iterator[str]:
+    """The description of a component.
+
+    Args:
+        value: where it is, `package.module:Class`.
+        registry: in which it is found by its name.
+        folder: that of the reference, from the page.
+    """
     version = f", version {cls.version}" if cls.version != 1 else ""
     yield f"`{value.replace(':', '.')}`{version}"
     yield from documentation(cls)
-    facts = " ".join(filter(None, facts_of(cls)))
+    facts = " ".join(filter(None, facts_of(cls, folder)))
     if facts:
         yield facts
+    drawn = drawing(cls)
+    if drawn:
+        yield f"![{drawn[0]}]({folder}{path_of_drawing(cls)})"
     yield options_of(cls) if cls.__fields__ else "No options."
-    shapes = "" if issubclass(cls, Composite) or not issubclass(cls, Layer) else shapes_of(cls, examples_of(cls))
+    has_shapes = issubclass(cls, Layer) and not issubclass(cls, Composite)
+    shapes = shapes_of(cls, examples_of(cls)[:COLUMNS]) if has_shapes else ""
     if shapes:
         yield shapes
+    yield example(cls, registry)
+
+
+def path_of_drawing(cls: type[Component]) -> str:
+    """Within the folder of the reference."""
+    return f"curves/{cls.kind}-{cls.type}.svg"
 
 
 def options_of(cls: type[Configuration]) -> str:
@@ -117,17 +148,18 @@ def default_of(declared: Field) -> str:
     return "none" if declared.default is None else f"`{toml(declared.default)}`"
 
 
-def facts_of(cls: type[Component]) -> Iterator[str]:
+def facts_of(cls: type[Component], folder: str) -> Iterator[str]:
     """What a component promises to the engine, in words."""
     if issubclass(cls, Layer) and not issubclass(cls, Activation):
         fewest, most = cls.inputs
         if (fewest, most) != (1, 1):
-            yield f"Inputs: {fewest} {'or more' if most is None else f'to {most}'}."
+            more = {None: " or more", fewest: ""}.get(most, f" to {most}")
+            yield f"Inputs: {fewest}{more}."
         if cls.integer_input:
             yield "The input is integers."
     elif issubclass(cls, Loss):
         if cls.joint_with:
-            activations = " or ".join(f"[`{name}`](activations.md#{name})" for name in cls.joint_with)
+            activations = " or ".join(f"[`{name}`]({folder}activations.md#{name})" for name in cls.joint_with)
             yield f"In training it works on what {activations} at the network's end reads."
         yield "Targets may be integer labels." if cls.takes_labels else ""
     elif issubclass(cls, Metric):
@@ -142,23 +174,30 @@ def facts_of(cls: type[Component]) -> Iterator[str]:
         yield f"With its defaults it keeps {count} array{'' if count == 1 else 's'} as large as the parameters."
 
 
+def filled_by(initializer: Initializer) -> str:
+    """An initializer as a spec has it; of one that only a layer uses, the one within it."""
+    if not initializer.type:
+        initializer = next((part for part in vars(initializer).values() if isinstance(part, Initializer)), initializer)
+    return LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", toml(initializer))
+
+
 def shapes_of(cls: type[Component], examples: Sequence[Example]) -> str:
     """The output, parameters and state of the examples, one a column."""
     rows: dict[str, dict[int, str]] = {"output": {}}
-    for column, example in enumerate(examples):
-        layer, shapes = example.component, example.input_shapes
+    for column, use in enumerate(examples):
+        layer, shapes = use.component, use.input_shapes
         rows["output"][column] = shape_text(layer.output_shape(*shapes))
         for name, wanted in layer.parameters(*shapes).items():
             decay = "" if wanted.decay else ", no weight decay"
-            row = rows.setdefault(f"parameter `{name}`: `{toml(wanted.initializer)}`{decay}", {})
+            row = rows.setdefault(f"parameter `{name}`: `{filled_by(wanted.initializer)}`{decay}", {})
             row[column] = shape_text(wanted.shape)
         for name, kept in layer.state(*shapes).items():
             rows.setdefault(f"state `{name}`: {kept.fill:g} at first", {})[column] = shape_text(kept.shape)
     if issubclass(cls, Activation) and len(rows) == 1:
         return ""
-    layers = [f"`{toml(example.component)}`" for example in examples]
+    layers = [f"`{toml(use.component)}`" for use in examples]
     corner, *others = dict.fromkeys(layers)
-    head = ["samples of " + " and ".join(map(shape_text, example.input_shapes)) for example in examples]
+    head = ["samples of " + " and ".join(map(shape_text, use.input_shapes)) for use in examples]
     if others:
         corner, head = "", [f"{layer}, {samples}" for layer, samples in zip(layers, head, strict=True)]
     return table(
