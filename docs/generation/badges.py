@@ -1,4 +1,4 @@
-"""The README's badges, drawn from pyproject.toml and LICENSE; docs/generate.py writes them."""
+"""The badges of the README, drawn from pyproject.toml."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 LETTER, HEIGHT, PADDING = 6.6, 20, 7
 """Mean width of a letter of 11 pixels, height of a badge and space beside its texts, in pixels."""
