@@ -7,14 +7,14 @@ white background, the second on a dark one. The order puts those first that have
 
 from __future__ import annotations
 
-FIRST, SECOND, THIRD = "#0072b2", "#d55e00", "#009e73"
+FIRST, SECOND, THIRD = "#0072B2", "#D55E00", "#009E73"
 """Blue, vermillion and bluish green: for one or two or three things in a picture."""
 
-COLOURS = (FIRST, SECOND, THIRD, "#cc79a7", "#e69f00", "#56b4e9", "#808080")
-"""For several lines, in this order: those above, reddish purple, orange, sky blue, and grey."""
-
-QUIET = "#808080"
+QUIET = "#7d7d7d"
 """For lines that something is compared with."""
+
+COLOURS = (FIRST, SECOND, THIRD, "#CC79A7", "#E69F00", "#56B4E9", QUIET)
+"""For several lines, in this order: those above, reddish purple, orange, sky blue, and grey."""
 
 INK = "#010203"
 """Of texts and axes in a figure of matplotlib. In an SVG file they get the colour of the text around them."""
