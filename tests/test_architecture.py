@@ -85,6 +85,9 @@ INSIDE = {
         "matplotlib.figure": "as above",
         "matplotlib.text": "as above",
     },
+    "modnet.training.live": {
+        "modnet.engine.notebook": "for notebooks; every training with `progress` imports this module"
+    },
     "modnet.training.progress": {
         "rich": "an optional library",
         "rich.console": "as above",

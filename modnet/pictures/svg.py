@@ -52,8 +52,8 @@ class Drawing(Record):
     def _repr_html_(self) -> str:
         return self.inline()
 
-    def __str__(self) -> str:
-        return self.file()
+    def __repr__(self) -> str:
+        return f"<Drawing: {self.title}, {self.width:.0f} x {self.height:.0f}>"
 
 
 def _opening(box: str, size: str) -> str:
