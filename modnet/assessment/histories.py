@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import PurePath
-from typing import Any
 
 from modnet.engine.courses import courses_of
 from modnet.engine.history import History
@@ -51,10 +50,10 @@ def _of_log(path: str | PathLike[str]) -> History:
     history = History()
     with open(path, encoding="utf-8", newline="") as file:
         try:
-            for record in read(file):
+            for record in read(line for line in file if line.endswith("\n")):  # the last one may be half written
                 history.seconds.append(record.pop("seconds"))
                 history.append({name: value for name, value in record.items() if name not in FIRST})
-        except (ValueError, KeyError, TypeError, csv.Error):
+        except (ValueError, KeyError, TypeError, AttributeError, csv.Error):
             expected = f"expected a file of csv_log or json_log, with {', '.join(FIRST)} and the figures of each epoch"
             raise DataError(f"{path}: this is not the log of a training; {expected}") from None
     return history
@@ -67,16 +66,11 @@ def _csv(lines: Iterable[str]) -> Iterator[dict[str, float]]:
 
 
 def _number(text: str) -> float:
-    return float(text) if text else math.nan
+    return math.nan if text == "" else float(text)
 
 
 def _json(lines: Iterable[str]) -> Iterator[dict[str, float]]:
-    """The epochs of a `json_log`; null is nan. Figures of several numbers and a last half line are left out."""
+    """The epochs of a `json_log`; null is nan, and a figure of several numbers is left out."""
     for line in lines:
-        if line.endswith("\n"):
-            record: Mapping[str, Any] = json.loads(line)
-            yield {
-                name: math.nan if value is None else float(value)
-                for name, value in record.items()
-                if not isinstance(value, list)
-            }
+        record = {name: value for name, value in json.loads(line).items() if not isinstance(value, list)}
+        yield {name: math.nan if value is None else float(value) for name, value in record.items()}

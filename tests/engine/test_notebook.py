@@ -17,7 +17,7 @@ def page(shown):
     found = ET.fromstring(f"<html>{shown._repr_html_()}</html>")
     tags = {element.tag.rpartition("}")[2] for element in found.iter()}
     assert not tags & {"script", "img", "iframe", "object", "style", "link", "a", "foreignObject", "image", "use"}
-    assert not [key for element in found.iter() for key in element.keys() if key.startswith("on") or "href" in key]
+    assert not [key for element in found.iter() for key in element.attrib if key.startswith("on") or "href" in key]
     return found
 
 

@@ -19,7 +19,7 @@ from modnet.plugins.registry import default_registry
 from modnet.training.objective import Objective
 
 POINTS = 2000
-"""At about how many points of the training the rate is computed."""
+"""At most at how many points of the training, if it has no more epochs, the rate is computed."""
 
 
 def schedule_figure(network: Network) -> tuple[Any, list[str]]:
@@ -40,7 +40,8 @@ def schedule_figure(network: Network) -> tuple[Any, list[str]]:
     if training is None:
         raise DataError("there is no [training], so that there is no learning rate to draw")
     optimizer = training.optimizer or default_registry().find(Optimizer, "adam")()
-    epochs = np.linspace(0, training.epochs, max(POINTS, training.epochs) + 1)
+    each = max(1, POINTS // training.epochs)
+    epochs = np.arange(training.epochs * each + 1) / each  # whole epochs, where a rate may jump, are among them
     course = _Course(network, epochs)
     panels = [("learning rate", FIRST, optimizer.learning_rate * course.factors(training.schedule))]
     if optimizer.weight_decay_schedule is not None:
