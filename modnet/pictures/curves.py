@@ -16,7 +16,7 @@ WIDE, HIGH, ACROSS = 300, 180, 3
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 30, 34
 """The space around the curves of a panel, for its texts, in pixels."""
 
-TICKS = 4
+TICKS = 5
 """About how many numbers an axis has."""
 
 MOST_POINTS = 400

@@ -63,7 +63,7 @@ def _around(boxes: Sequence[Box], group: tuple[str, ...]) -> _Panel:
 def _panel(panel: _Panel) -> str:
     x, y, width, height, name = panel
     middle = y + height / 2
-    across, down = x + STRIP - 4, middle
+    across, down = x + STRIP - 6, middle
     turned = f"rotate(-90 {across:.1f} {down:.1f})"
     shown = legible(name, max(4, int(height / (0.6 * SIZE))))
     return (
