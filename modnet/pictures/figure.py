@@ -136,8 +136,8 @@ def _svg_file(element: str) -> str:
 def _with_picture(figure: Any) -> Any:
     """A class of figures that notebooks display without matplotlib's own integration (pyplot)."""
 
-    class Picture(figure):  # type: ignore[misc]
+    class Figure(figure):  # type: ignore[misc]
         def _repr_png_(self) -> bytes:
             return _saved(self, "png", dpi=100)
 
-    return Picture
+    return Figure
