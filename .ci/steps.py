@@ -319,6 +319,14 @@ def examples(place: Place) -> None:
 
 
 @step
+def docs(place: Place) -> None:
+    """The documentation site: every page in its navigation, every link and picture."""
+    main = place.environment("main")
+    main.install(editable=[".[docs]"])
+    main.run("python", "docs/site.py")
+
+
+@step
 def fuzz(place: Place) -> None:
     """Random changes of model files, to which the reader must answer with its own errors."""
     main = place.environment("main")
