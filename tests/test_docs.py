@@ -66,9 +66,12 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def with_blocks(language: str) -> list[Path]:
-    """The pages whose blocks are tried here; those of the reference of plugins are built where they are written."""
-    of_plugins = ROOT / "docs" / "reference" / "plugins"
-    return [page for page in (README, *DOCS) if page.parent != of_plugins and blocks(page, language)]
+    """The pages whose blocks are tried here.
+
+    Those of the reference of plugins are built where they are written, those of the tutorials by tests/test_tutorials.py.
+    """
+    elsewhere = (ROOT / "docs" / "reference" / "plugins", ROOT / "docs" / "tutorials")
+    return [page for page in (README, *DOCS) if page.parent not in elsewhere and blocks(page, language)]
 
 
 def name_of(page: Path) -> str:
