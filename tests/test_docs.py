@@ -27,8 +27,8 @@ BESIDE = [
 PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS, *BESIDE]
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = "<!-- not run: "
-"""In the line before a block of Python, followed by the reason."""
+NOT_RUN = ("<!-- not run: ", "<!-- needs: ")
+"""In the line before a block of Python, followed by the reason, or by the libraries with which test_coming_from runs it."""
 
 ODD = """\
 island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year
