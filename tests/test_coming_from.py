@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import modnet
+from modnet.data.spec import DataSpec
 from modnet.specs.model import TrainingSpec
 
 ROOT = Path(__file__).parents[1]
@@ -43,11 +44,13 @@ def rows(page, library):
 
 
 def try_here(code, names):
-    """A line of Python, a key of `[training]`, or a node of `[network]`."""
+    """A line of Python, a key of `[training]` or `[data]`, or a node of `[network]`."""
     if code.startswith(("{", '"')):
         check_node(tomllib.loads(f"value = {code}")["value"])
     elif code.split(" = ")[0] in TrainingSpec.__fields__:
         modnet.read_spec({**BASE, "training": {"loss": "mse", **tomllib.loads(code)}})
+    elif code.split(" = ")[0] in DataSpec.__fields__:
+        modnet.read_spec({**BASE, "data": {"target": "stays", "validation": 0.2, **tomllib.loads(code)}})
     else:
         exec(code, names)
 
@@ -62,9 +65,14 @@ def check_node(node):
     modnet.read_spec({**BASE, "network": {"input": [8, 8, 4], "layers": [node]}})
 
 
-def check(page, library, tmp_path, monkeypatch):
+def check(page, library, tmp_path, monkeypatch, further=()):
+    """Runs the blocks of a page, and the code of each row of its table.
+
+    Args:
+        further: names that users of the library know where to import from, and the page does not tell.
+    """
     monkeypatch.chdir(tmp_path)
-    names = run(FOLDER / page)
+    names = {**dict(further), **run(FOLDER / page)}
     tried = list(rows(FOLDER / page, library))
     for there, here in tried:
         for code in there:
@@ -83,3 +91,19 @@ def test_pytorch(tmp_path, monkeypatch):
 def test_keras(tmp_path, monkeypatch):
     pytest.importorskip("keras")
     check("keras.md", "Keras", tmp_path, monkeypatch)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:max_iter")  # the page trains for a short time
+def test_scikit_learn(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("pandas")
+    import joblib
+    import sklearn.inspection
+    import sklearn.metrics
+    import sklearn.model_selection
+    from sklearn.utils.discovery import all_estimators
+
+    names = {"joblib": joblib, **dict(all_estimators())}
+    for module in (sklearn.inspection, sklearn.metrics, sklearn.model_selection):
+        names |= vars(module)
+    check("scikit-learn.md", "scikit-learn", tmp_path, monkeypatch, names)
