@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the pages are those of this clone, whichever version is installed
 
+from generation.badges import badges  # noqa: E402
 from generation.commands import help_texts  # noqa: E402
 from generation.components import table_of_types  # noqa: E402
 from generation.drawing import looks_like  # noqa: E402
@@ -52,6 +53,8 @@ def pages() -> Iterator[tuple[Path, str, str]]:
         path = ROOT / name
         old = path.read_text(encoding="utf-8")
         yield path, old, filled(old, blocks)
+    for path, text in badges():
+        yield path, path.read_text(encoding="utf-8") if path.exists() else "", text
     for package, homes in lazy_packages(ROOT):
         path = ROOT / package.replace(".", "/") / "__init__.py"
         old = path.read_text(encoding="utf-8")

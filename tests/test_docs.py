@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -24,7 +25,7 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 BESIDE = [
     page for folder in ("benchmarks", "examples", "plugins") for page in sorted((ROOT / folder).rglob("README.md"))
 ]
-PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS, *BESIDE]
+PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "changelog.d" / "README.md", *DOCS, *BESIDE]
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = ("<!-- not run: ", "<!-- needs: ")
@@ -171,6 +172,28 @@ def test_the_commands_print_what_their_page_shows(page, penguins, run):
         assert shows_status or result.exit_code == 0, printed
         options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         assert doctest.OutputChecker().check_output(rounded(expected), rounded(printed), options), f"{line}\n{printed}"
+
+
+RECORDINGS = sorted(path for path in (ROOT / "docs" / "pictures").glob("*.svg") if "<desc>" in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("picture", RECORDINGS, ids=name_of)
+def test_the_commands_print_what_their_recording_shows(picture, penguins, run):
+    drawn = ElementTree.parse(picture)
+    transcript = drawn.findtext("{http://www.w3.org/2000/svg}desc").lstrip("\n")
+    shutil.copy(picture.with_name("faulty.toml"), penguins)
+    for entry in transcript.removeprefix("$ ").split("\n$ "):
+        command, _, expected = entry.partition("\n")
+        assert without_numbers(expected) == without_numbers(run(command).output), command
+
+
+def without_numbers(printed: str) -> str:
+    """The text without numbers, and without line breaks, since a terminal breaks lines where a pipe does not.
+
+    How many epochs are shown depends on the machine: rows of the table, which end with a time, are left out.
+    """
+    kept = [line for line in printed.splitlines() if not re.match(r" *\d.*\d ?s$", line)]
+    return re.sub(r"\d[\d.e,-]*", "#", "".join("".join(kept).split()))
 
 
 def rounded(printed: str) -> str:

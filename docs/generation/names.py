@@ -40,7 +40,7 @@ def public_names(module: ModuleType) -> Iterator[str]:
             yield from documentation(value)
         else:
             package = type(value).__module__.partition(".")[0]
-            yield f"A `{package}.{type(value).__name__}`: see [hooks](../plugins.md#hooks)."
+            yield f"A `{package}.{type(value).__name__}`: see [hooks](../plugins/advanced.md#hooks)."
 
 
 def public_class(name: str, cls: type) -> Iterator[str]:
