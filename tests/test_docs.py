@@ -29,8 +29,8 @@ BESIDE = [
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "changelog.d" / "README.md", *DOCS, *BESIDE]
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = "<!-- not run: "
-"""In the line before a block of Python, followed by the reason."""
+NOT_RUN = ("<!-- not run: ", "<!-- needs: ")
+"""In the line before a block of Python, followed by the reason, or by the libraries with which test_coming_from runs it."""
 
 ODD = """\
 island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year
@@ -99,7 +99,8 @@ def test_every_drawing_is_shown():
     assert max(path.stat().st_size for path in shown) < 10_000
 
 
-def test_a_drawing_is_out_of_date_if_more_than_rounding_has_moved_it(drawing):
+def test_a_drawing_is_out_of_date_if_more_than_rounding_has_moved_it():
+    drawing = of_generation("drawing")
     curve = drawing.Curve("y", (0.0, 1.0, 2.0), (0.0, 0.5, 2.0))
     first, rounded, other = (
         drawing.svg("a curve", [drawing.Panel("y", "x", [curve._replace(ys=(0.0, y, 2.0))])]) for y in (0.5, 0.503, 0.6)
@@ -110,10 +111,16 @@ def test_a_drawing_is_out_of_date_if_more_than_rounding_has_moved_it(drawing):
     assert not drawing.looks_like(first, first.replace('fill="none"', "", 1))
 
 
-@pytest.fixture
-def drawing():
-    """docs/generation/drawing.py, which is in no package that is installed."""
-    spec = importlib.util.spec_from_file_location("drawing", ROOT / "docs" / "generation" / "drawing.py")
+def test_what_is_typed_in_docstrings_gets_signs():
+    prose = of_generation("markdown").prose
+    assert prose("theta -= eta g / sqrt(v**2 + e) * 2, g^2 >= 0") == "θ -= η g / √(v² + e) · 2, g² ≥ 0"
+    assert prose("(n,) -> (m,), 1.6 n^0.56, p**gamma") == "(n,) → (m,), 1.6 n^0.56, p^gamma"
+    assert prose("`a * b` of *args\n\n    y = a * b") == "`a * b` of \\*args\n\n    y = a * b"
+
+
+def of_generation(name):
+    """A module of docs/generation, which is in no package that is installed."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "generation" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
