@@ -12,20 +12,14 @@ from typing import Any
 import click
 
 import modnet
+from modnet.cli.command import Commands
 from modnet.cli.commands import COMMANDS
 from modnet.cli.failures import INTERRUPTED, first_line, report, warn
 from modnet.cli.output import discard, echo
-from modnet.words import did_you_mean, harmless
+from modnet.words import harmless
 
 
-class _Path(click.Path):
-    """A path in which ~ is the home folder, even if the shell does not expand it: `--output=~/m.modnet`."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(os.path.expanduser(value), param, ctx)
-
-
-class CommandGroup(click.Group):
+class CommandGroup(Commands):
     """The built-in commands, and those of installed plugins.
 
     The plugins' are looked for when a command is asked for that is not built in, and for the list of commands in the
@@ -39,21 +33,6 @@ class CommandGroup(click.Group):
         if cmd_name in COMMANDS:
             return COMMANDS[cmd_name].made()
         return _plugin_commands(ctx).get(cmd_name)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            near = did_you_mean(name, self.list_commands(ctx))
-            ctx.fail(f'unknown command "{name}"{near or "; modnet --help lists them"}')
-        found, command, rest = super().resolve_command(ctx, args)
-        for parameter in command.params if command is not None else ():
-            if type(parameter.type) is click.Path:
-                expanding = _Path()
-                expanding.__dict__.update(vars(parameter.type))
-                parameter.type = expanding
-        return found, command, rest
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         try:

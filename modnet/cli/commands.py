@@ -10,18 +10,19 @@ import click
 
 from modnet.cli.assess_commands import ASSESS
 from modnet.cli.author_commands import AUTHORS
-from modnet.cli.command import JSON, PLUGIN, READING, SCHEDULER, SET, Command
+from modnet.cli.command import JSON, PLUGIN, READING, SCHEDULER, SET, Command, Group
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
 from modnet.cli.command import pairs as _pairs
 from modnet.cli.file_commands import FILES
+from modnet.cli.plot_commands import PLOT
 from modnet.cli.trust_commands import TRUST
 from modnet.cli.why_commands import WHY
 
 RATE = click.FloatRange(0.0, min_open=True)
 
-_ROWS = (
+_ROWS: tuple[Command | Group, ...] = (
     Command(
         "new-spec",
         "Write a first spec for a table.",
@@ -354,6 +355,7 @@ _ROWS = (
         SET,
         JSON,
     ),
+    PLOT,
     *FILES,
     *AUTHORS,
     Command(
@@ -372,3 +374,6 @@ _ROWS = (
 
 COMMANDS = {row.name: row for row in _ROWS}
 """Name -> row, in the order in which one needs them."""
+
+BODIES = {command.name: command for row in _ROWS for command in (row.commands if isinstance(row, Group) else (row,))}
+"""Name -> row of each command that has a body, those of groups under both names: `plot history`."""
