@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, tell_found
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.engine.summary import Summary
 from modnet.model.container import MAGIC
@@ -26,7 +26,7 @@ def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
         network = Job.open(file, plugins, settings).network
     summary = Summary.of(network)
     if not as_json:
-        echo(str(summary))
+        tell_found(summary)
         return
     nodes = [
         {
