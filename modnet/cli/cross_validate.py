@@ -214,7 +214,7 @@ def _conclusion(found: CrossValidation, output: str | None, folder: str | None) 
         )
     if folder is not None:
         files.append(f"{folder}  the networks of the folds")
-    return "\n\n".join([*blocks, *(["\n".join(files)] if files else [])]).removeprefix("\n")
+    return "\n\n".join([*blocks, *(["\n".join(files)] if files else [])]).removeprefix("\n\n" if quiet() else "\n")
 
 
 def _plain(spec: str, found: CrossValidation, output: str | None) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def conclusion(found: SearchResult, rows: Rows, path: Path, plot: str | None, ag
     lines = ["", _summary(found), "", f"the best {SHOWN}" if len(done) > SHOWN else "the best", rows.title()]
     lines += [rows.line(trial) for trial in done[:SHOWN]]
     lines += ["", *_values(found, found.best), *_mattered(found, width), "", *_written(found, found.best, path, plot)]
-    return "\n".join(lines) + over
+    return "\n".join(lines[quiet() :]) + over
 
 
 def _written(found: SearchResult, best: Trial, path: Path, plot: str | None) -> list[str]:
