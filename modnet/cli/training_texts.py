@@ -13,7 +13,7 @@ from typing import Any
 from modnet.cli.failures import warn
 from modnet.cli.job import Job
 from modnet.cli.output import Found, discard, echo_json, quiet, room, tell, tell_found
-from modnet.datasets.load import LoadedData
+from modnet.datasets.load import LoadedData, located
 from modnet.kinds.figures import TEST, VALIDATION, figure_text, figure_title
 from modnet.screen import NARROWEST, folded, labelled
 from modnet.training.measured import hits_text
@@ -117,9 +117,16 @@ def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...
 def _next(job: Job, path: Path, plugins: tuple[str, ...]) -> str:
     """The line with the command that predicts."""
     options = [word for file in plugins for word in ("--plugin", file)]
-    schema = job.network.card.schema
-    kind = "csv" if schema is not None and schema.inputs else "npz"
-    return f"\nnext: {shlex.join(['modnet', 'predict', str(path), f'NEW.{kind}', *options])}"
+    return f"\nnext: {shlex.join(['modnet', 'predict', str(path), _new_data(job), *options])}"
+
+
+def _new_data(job: Job) -> str:
+    """What data to predict for are called in the next command, by their kind."""
+    card = job.network.card
+    if card.schema is not None and card.schema.inputs:
+        return "NEW.csv"
+    path = card.spec.data.train if card.spec.data is not None else None
+    return "NEW_FOLDER" if isinstance(path, str) and located(path, job.path.parent).is_dir() else "NEW.npz"
 
 
 def _final_texts(metrics: Mapping[str, Any], loaded: LoadedData) -> Iterator[str]:
