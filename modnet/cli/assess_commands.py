@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, READING, SET, Command, argument, file, option, pairs
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, SET, Command, argument, file, option, pairs
 
 ASSESS = (
     Command(
@@ -68,6 +68,7 @@ ASSESS = (
         ),
         PLUGIN,
         SET,
+        QUIET,
         JSON,
     ),
     Command(
@@ -123,6 +124,7 @@ ASSESS = (
         option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from modnet.cli.output import QUIET as QUIET_KEY
 from modnet.words import did_you_mean
 
 Parameter = Callable[[], click.Parameter]
@@ -149,4 +150,17 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _be_quiet(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[QUIET_KEY] = True
+
+
+QUIET = option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_be_quiet,
+    help="Print results, warnings and errors alone: no progress, no notes.",
+)
 JSON = option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

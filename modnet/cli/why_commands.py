@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, READING, Command, argument, file, option
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, Command, argument, file, option
 
 WHY = (
     Command(
@@ -64,6 +64,7 @@ WHY = (
         file("--plot", help="Draw it: a folder, or one file (.png, .svg, .pdf). Needs the extra plot."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
     Command(
@@ -88,5 +89,6 @@ WHY = (
         option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn at random."),
         *READING,
         PLUGIN,
+        QUIET,
     ),
 )
