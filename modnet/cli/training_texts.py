@@ -13,7 +13,7 @@ from typing import Any
 from modnet.cli.failures import warn
 from modnet.cli.job import Job
 from modnet.cli.output import discard, echo, echo_json
-from modnet.datasets.load import LoadedData
+from modnet.datasets.load import LoadedData, located
 from modnet.kinds.figures import TEST, VALIDATION, figure_text, figure_title
 from modnet.training.measured import hits_text
 from modnet.words import counted, readable_bytes
@@ -102,8 +102,16 @@ def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...
     if not whole:
         return f"\n{first}"
     options = [word for file in plugins for word in ("--plugin", file)]
-    kind = "csv" if network.card.schema is not None and network.card.schema.inputs else "npz"
-    return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), f'NEW.{kind}', *options])}"
+    return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), _new_data(job), *options])}"
+
+
+def _new_data(job: Job) -> str:
+    """What data to predict for are called in the next command, by their kind."""
+    card = job.network.card
+    if card.schema is not None and card.schema.inputs:
+        return "NEW.csv"
+    path = card.spec.data.train if card.spec.data is not None else None
+    return "NEW_FOLDER" if isinstance(path, str) and located(path, job.path.parent).is_dir() else "NEW.npz"
 
 
 def _final_texts(metrics: Mapping[str, Any], loaded: LoadedData) -> Iterator[str]:
