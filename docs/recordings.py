@@ -95,9 +95,9 @@ RECORDINGS = (
         "start",
         "A model from a table",
         (
-            "modnet new-spec penguins.csv --target species -o penguins.toml",
-            "modnet train penguins.toml",
-            "modnet predict penguins.modnet new.csv",
+            "modnet new-spec penguins.csv --target species --effort quick -o birds.toml",
+            "modnet train birds.toml",
+            "modnet predict birds.modnet new.csv",
         ),
         26,
         penguins,
