@@ -30,7 +30,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "changelog.d" / "README.md", *DOCS, 
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = ("<!-- not run: ", "<!-- needs: ")
-"""In the line before a block of Python, followed by the reason, or by the libraries with which test_coming_from runs it."""
+"""In the line before a block of Python, followed by the reason, or by the libraries with which other tests run it."""
 
 ODD = """\
 island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year
@@ -68,7 +68,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def with_blocks(language: str) -> list[Path]:
     """The pages whose blocks are tried here.
 
-    Those of the reference of plugins are built where they are written, those of the tutorials by tests/test_tutorials.py.
+    Those of the reference of plugins are built where they are written; tests/test_tutorials.py tries the tutorials.
     """
     elsewhere = (ROOT / "docs" / "reference" / "plugins", ROOT / "docs" / "tutorials")
     return [page for page in (README, *DOCS) if page.parent not in elsewhere and blocks(page, language)]
@@ -212,6 +212,7 @@ def rounded(printed: str) -> str:
     return re.sub(
         r"""
         \d+(\.\d+)+(e[-+]\d+)?          # a loss, a time, a version
+        | \d+m\d\ds                     # a long time
         | (?<=,)[\d.e-]+                # a probability
         | (?<=\()\d+\ of\ \d+           # (69 of 69)
         | \d+(?=\ epochs)

@@ -274,7 +274,7 @@ _ROWS: tuple[Command | Group, ...] = (
             type=click.Choice(["raise", "skip", "blank"]),
             default="raise",
             show_default=True,
-            help="What to do with a row that cannot be predicted: an error, leave it out, or write it without a prediction.",
+            help="What to do with a row that cannot be predicted: an error, leave it out, or write no prediction.",
         ),
         SCHEDULER,
         QUIET,

@@ -13,6 +13,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.cli.cells import quoted, safe_name
 from modnet.cli.output import echo, echo_json, room, tell
+from modnet.engine.courses import courses_of
 from modnet.engine.history import History
 from modnet.errors import DataError
 from modnet.kinds.figures import figure_text, figure_title
@@ -50,7 +51,7 @@ class Course(NamedTuple):
     @property
     def numbers(self) -> dict[str, Array]:
         """The figures that have one number for each epoch."""
-        return {name: self.history[name] for name in self.history.courses()}
+        return courses_of(self.history)
 
     @property
     def monitor(self) -> str:
@@ -98,7 +99,7 @@ def _course(model: str) -> Course:
         found = structure(file)
         figures = unpacked(file, Header.of_file(file.path, found.header), found)
     history = History.of(figures["history"])
-    if not isinstance(history, History) or not history.courses():
+    if not isinstance(history, History) or not courses_of(history):
         raise DataError(f"{model}: the file has no history: its network was not trained by modnet, or edit dropped it")
     metrics = figures["metrics"]
     return Course(model, history, metrics if isinstance(metrics, Mapping) else {})
