@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from modnet.cli.output import QUIET as QUIET_KEY
 from modnet.words import did_you_mean
 
 Parameter = Callable[[], click.Parameter]
@@ -116,25 +117,29 @@ def pairs(*names: str, metavar: str, help: str) -> Parameter:
     return partial(click.Option, names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
 
 
-PLUGIN = pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
+PLUGIN = pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first, and use its components and hooks.")
 SET = pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
 SCHEDULER = option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Let the workers of a plugin do it: local, local:2, or tcp://HOST:PORT of dask.",
+    help="Use the workers of a cluster, through a plugin: local, local:2, or tcp://HOST:PORT of dask.",
 )
 READING = (
-    option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
-    option("--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."),
-    option("--decimal", type=click.Choice([".", ","]), help="The sign before the fraction of a number."),
+    option("--encoding", metavar="NAME", help="For delimited text: utf-8, utf-16, cp1252 ...; by default detected."),
+    option(
+        "--delimiter",
+        metavar="SIGN",
+        help="For delimited text: the character between values, or tab; by default detected.",
+    ),
+    option("--decimal", type=click.Choice([".", ","]), help="The decimal separator of numbers."),
     option(
         "--header",
         type=click.IntRange(0),
         metavar="LINE",
-        help="The line with the names of the columns, from 1; 0 if there is none; by default found.",
+        help="The line with the names of the columns, counted from 1; 0 if there is none; by default detected.",
     ),
-    option("--sheet", metavar="NAME", help="Of a workbook: the sheet; by default the first with a table."),
-    option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
+    option("--sheet", metavar="NAME", help="For a workbook: the sheet; by default the first with a table."),
+    option("--query", metavar="SELECT", help="For a database: a SELECT, or the name of a table."),
 )
 """How a file is read, where that cannot be found."""
 
@@ -149,4 +154,17 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _be_quiet(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[QUIET_KEY] = True
+
+
+QUIET = option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_be_quiet,
+    help="Print results, warnings and errors alone: no progress, no notes.",
+)
 JSON = option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

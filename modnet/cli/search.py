@@ -22,10 +22,10 @@ from modnet.assessment.search.study import JOURNAL
 from modnet.cli.failures import FAILED, INTERRUPTED, warn
 from modnet.cli.job import Job
 from modnet.cli.launched import refuse_several
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, quiet, tell
 from modnet.cli.places import check_output, check_place
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.search_texts import Rows, conclusion, introduction, remark
+from modnet.cli.search_texts import Course, Rows, conclusion, introduction, remark
 from modnet.cli.settings import parse_settings
 from modnet.data.source import is_address
 from modnet.errors import ModnetError, SpecError
@@ -63,16 +63,17 @@ def run(
     planned = plan_of(job, plugins)
     workers = None if scheduler is None else partial(scheduler_at, scheduler, default_registry())
     asked, rows = Asked(trials, time, processes, resume, workers), Rows(planned)
-    if not as_json:
-        echo(f"{introduction(job, planned, asked, place)}\n{rows.title()}")
+    course = Course(planned, asked, None if as_json or quiet() else rows)
+    course.begin(introduction(job, planned, asked, place))
     received = _handle_signals()
-    found = planned.search(place, asked, None if as_json else lambda trial: echo(rows.line(trial)))
+    found = planned.search(place, asked, course.ended)
+    course.clear()
     if found.best is not None:
         _write(job, found, path, plot)
     if as_json:
         echo_json({"spec": spec, "output": str(path) if found.best else None, **found.plain()})
     else:
-        echo(conclusion(found, rows, path, plot, shlex.join(_command(spec, output, plugins, settings, scheduler))))
+        tell(conclusion(found, rows, path, plot, shlex.join(_command(spec, output, plugins, settings, scheduler))))
     return _status(found, received)
 
 

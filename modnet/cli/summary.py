@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, tell_found
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.engine.network import Network
 from modnet.engine.summary import Summary
@@ -18,7 +18,7 @@ from modnet.model.url import is_url
 def run(file: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     summary = Summary.of(network_in(file, plugins, settings))
     if not as_json:
-        echo(str(summary))
+        tell_found(summary)
         return
     nodes = [
         {

@@ -6,8 +6,8 @@ from typing import Any
 
 from modnet.assessment.plots.confusion import confusion_figure
 from modnet.assessment.samples import Samples
-from modnet.cli.data import say
 from modnet.cli.explain import rows_in
+from modnet.cli.output import say
 from modnet.cli.plot.place import place_of, write
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.model.load import load

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modnet.assessment.plots.schedule import schedule_figure
-from modnet.cli.data import say
+from modnet.cli.output import say
 from modnet.cli.plot.place import place_of, write
 from modnet.cli.summary import network_in
 

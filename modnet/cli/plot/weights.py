@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modnet.assessment.plots.weights import weights_figure
-from modnet.cli.data import say
+from modnet.cli.output import say
 from modnet.cli.plot.place import place_of, write
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.model.load import load
