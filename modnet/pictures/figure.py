@@ -56,9 +56,19 @@ def draw(
         fill(figure)
         for text in figure.findobj(Text):
             text.set_parse_math(False)  # a $ in the name of a column is a $
+        for axes in figure.axes:
+            _plain_numbers(axes.xaxis)
+            _plain_numbers(axes.yaxis)
     if path is not None:
         write_whole(path, drawn(figure, PurePath(path).suffix[1:].lower()))
     return figure
+
+
+def _plain_numbers(axis: Any) -> None:
+    """Writes the numbers of a logarithmic axis without formulas, which would stay as they are."""
+    if axis.get_scale() == "log":
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
 
 
 def _style() -> dict[Any, Any]:
@@ -72,6 +82,7 @@ def _style() -> dict[Any, Any]:
         "font.size": 9,
         "grid.alpha": 0.3,
         "legend.frameon": False,
+        "path.simplify_threshold": 0.4,
     }
 
 
