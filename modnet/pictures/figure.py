@@ -45,12 +45,11 @@ def draw(
     """
     if path is not None:
         check_format(path)
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-        from matplotlib.text import Text
-    except ImportError:
-        raise MissingExtra("matplotlib", extra=extra, purpose="plotting" if extra == "plot" else "a report") from None
+    require_matplotlib(extra)
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
     with rc_context(_style()):
         figure = _with_picture(Figure)(figsize=size, layout="constrained")
         fill(figure)
@@ -62,6 +61,21 @@ def draw(
     if path is not None:
         write_whole(path, drawn(figure, PurePath(path).suffix[1:].lower()))
     return figure
+
+
+def require_matplotlib(extra: str = "plot") -> None:
+    """Checks that pictures can be drawn.
+
+    Args:
+        extra: with which matplotlib is installed, for the message.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise MissingExtra("matplotlib", extra=extra, purpose="plotting" if extra == "plot" else "a report") from None
 
 
 def _plain_numbers(axis: Any) -> None:
