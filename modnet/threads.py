@@ -22,8 +22,8 @@ from modnet.errors import MissingExtra
 
 VARIABLE = "MODNET_NUM_THREADS"
 OF_LIBRARIES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""The variables of the libraries behind numpy's matrix products, the last of Accelerate on macOS; they read them once, when
-numpy is imported."""
+"""The variables of the libraries behind numpy's matrix products, which they read once, when numpy is imported. The last
+is that of Accelerate on macOS."""
 
 
 def set_threads(count: int) -> None:
