@@ -121,7 +121,7 @@ def _of_classes(objective: Objective) -> list[Head]:
     found = [head for head in objective.heads if decides(network, head.name, head.loss)]
     if not found:
         names = ", ".join(map(show, network.outputs))
-        raise DataError(f"calibration is for probabilities of classes; the output {names} of this network has numbers")
+        raise DataError(f"calibration is for probabilities of classes; {names} of this network predicts numbers")
     for head in found:
         shape = network.outputs[head.name]
         if len(shape) != 1:

@@ -11,8 +11,8 @@ ASSESS = (
         "cross-validate",
         "Measure by cross-validation how good the networks of a spec are.",
         """
-        Divide the rows of SPEC into folds. For each fold, train a network on the other folds and measure it on this one.
-        Show the figures of each fold, their means with standard deviation and standard error, the figures of all
+        Divide the rows of SPEC into folds. For each fold, train a network on the other folds and measure it on this
+        one. Show the figures of each fold, their means with standard deviation and standard error, the figures of all
         predictions together, and the base rates.
 
         Each network is trained as modnet train would train it on these rows: the spec's fraction for validation is
@@ -57,7 +57,7 @@ ASSESS = (
         option(
             "--seed",
             type=click.IntRange(0),
-            help="The seed for drawing the folds; by default the split_seed of the spec. It does not change the training.",
+            help="The seed for drawing the folds, not for the training; by default the split_seed of the spec.",
         ),
         file("-o", "--output", help="Write the predictions, as modnet predict does, with row and fold."),
         option(

@@ -61,8 +61,8 @@ AUTHORS = (
         _option(
             "--core",
             metavar="REQUIREMENT",
-            help="The requirement with which its CI file installs modnet-core: 'modnet-core[cli] @ git+URL'. By default the "
-            "repository from which pip has installed it here, or modnet-core[cli].",
+            help="The requirement with which its CI file installs modnet-core: 'modnet-core[cli] @ git+URL'. By "
+            "default the repository from which pip has installed it here, or modnet-core[cli].",
         ),
         _option(
             "--directory",

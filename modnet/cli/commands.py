@@ -264,7 +264,7 @@ _ROWS = (
             type=click.Choice(["raise", "skip", "blank"]),
             default="raise",
             show_default=True,
-            help="What to do with a row that cannot be predicted: an error, leave it out, or write it without a prediction.",
+            help="What to do with a row that cannot be predicted: stop, leave it out, or leave its prediction blank.",
         ),
         SCHEDULER,
         _option("--resume", is_flag=True, help="With --scheduler: continue with the parts that are not done."),

@@ -65,7 +65,8 @@ def _of_spec(network: Network, spec: str, given: Mapping[str, Any]) -> tuple[Dat
     checked, _ = read_spec(spec)
     if checked.data is not None and checked.data.member_folds:
         raise click.UsageError(
-            f"{spec}: with member_folds each of its rows was used to train some members; give DATA that no member has seen"
+            f"{spec}: with member_folds each of its rows was used to train some members; give DATA that no member has "
+            "seen"
         )
     if checked.data is None or checked.data.validation is None:
         raise click.UsageError(f"{spec}: its [data] sets no validation rows aside; give DATA instead")

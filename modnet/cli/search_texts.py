@@ -110,7 +110,8 @@ def _written(found: SearchResult, best: Trial, path: Path, plot: str | None) -> 
     lines = [f"{name:<{width}}  {text}" for name, text in written]
     if not any(name.startswith(TEST) for name in best.figures):
         lines.append(
-            "the best trial looks better on these rows than it is, because they chose it; test = 0.2 in [data] measures it on others"
+            "the best trial looks better on these rows than it is, because they chose it; test = 0.2 in [data] "
+            "measures it on others"
         )
     following = ["train", str(path)] if found.model is None else ["predict", str(model), "NEW.csv"]
     return lines if found.stopped else [*lines, f"next: {shlex.join(['modnet', *following])}"]

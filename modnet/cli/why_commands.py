@@ -71,9 +71,9 @@ WHY = (
         "report",
         "Write a report about a model, as one HTML file.",
         """
-        Write one HTML file about MODEL: what it predicts, from which columns, its network, its training, its origin, and
-        how to predict with it. With DATA, rows with targets that the model was not trained on, the report also says
-        how good the model is, how certain, which columns matter, and where it is most wrong.
+        Write one HTML file about MODEL: what it predicts, from which columns, its network, its training, its origin,
+        and how to predict with it. With DATA, rows with targets that the model was not trained on, the report also
+        says how good the model is, how certain, which columns matter, and where it is most wrong.
 
         The file loads nothing from elsewhere and runs no program, so that it can be mailed, kept and printed. It needs
         the extra report: pip install 'modnet-core[report]'.

@@ -49,7 +49,7 @@ class _Spreader:
             self.place(node)
         outputs = {name: self.joined(self.slots[slot]) for name, slot in self.graph.outputs.items()}
         if not self.means and not self.problems:
-            what = f"members = {self.members}, but no output depends on a layer with parameters, so all members would be equal"
+            what = f"members = {self.members}, but no output depends on a layer with parameters, so all would be equal"
             self.problems.append(_problem(("network", "members"), what, "remove it"))
         if self.problems:
             raise SpecError(self.problems)

@@ -263,9 +263,9 @@ class Unstandardize(Layer, type="unstandardize"):
     `standardize` computes those of its input; targets and steps of weight 0 are ignored. The node has to be an output
     of the network. The layers before it then work with numbers of unit size, while metrics and predictions are in the
     units of the targets. A loss of residuals (mse, mae, huber, quantile) is measured before this layer, with targets
-    that are standardised in float64: so it is in standard deviations, and each column counts equally, whatever its unit. Any other
-    loss is measured after it, in the units of the targets. For an output of several numbers for one target (quantiles)
-    all have that target's mean and deviation.
+    that are standardised in float64. So it is in standard deviations, and each column counts equally, whatever its
+    unit. Any other loss is measured after it, in the units of the targets. For an output of several numbers for one
+    target (quantiles) all have that target's mean and deviation.
 
     The outputs have the network's dtype: float32 numbers near 1.7e9 are 128 apart, even if the deviation is small. For
     such targets give the network the dtype float64, or subtract a constant from them beforehand.

@@ -30,8 +30,8 @@ def smallest(dtype: np.dtype[Any]) -> tuple[float, float]:
 class Temperature(Layer, type="temperature"):
     """Makes probabilities less confident, or more: y_i = p_i^(1/T) / sum(p_j^(1/T)) over the last axis.
 
-    T > 1 makes the probabilities more equal, T < 1 less; the most probable class stays the same. For p = softmax(z) this
-    is softmax(z / T). For a single probability, as after sigmoid, and where the last axis is 1,
+    T > 1 makes the probabilities more equal, T < 1 less; the most probable class stays the same. For p = softmax(z)
+    this is softmax(z / T). For a single probability, as after sigmoid, and where the last axis is 1,
     y = p^(1/T) / (p^(1/T) + (1 - p)^(1/T)), which for p = sigmoid(z) is sigmoid(z / T).
 
     T is the state `temperature`. It is 1 while the network is trained, which changes nothing, and at the end of the

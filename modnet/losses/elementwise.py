@@ -129,8 +129,8 @@ class Hinge(ElementwiseLoss, type="hinge"):
     """max(0, 1 - target * prediction), for targets of -1 and +1 and a prediction that is a score of any size.
 
     The sign of the score is the decision, so the network ends without an activation, or with tanh. The derivative at
-    the kink is taken as 0. Shapes: prediction (batch, ...); target the same, or without a last axis of 1. Each of several
-    outputs is a separate decision. Source: Cortes and Vapnik 1995, Machine Learning 20.
+    the kink is taken as 0. Shapes: prediction (batch, ...); target the same, or without a last axis of 1. Each of
+    several outputs is a separate decision. Source: Cortes and Vapnik 1995, Machine Learning 20.
 
     Raises:
         DataError: for a target other than -1 and +1, such as labels 0 and 1.
@@ -221,8 +221,8 @@ class BinaryLoss(ElementwiseLoss):
 class BinaryCrossEntropy(BinaryLoss, type="binary_cross_entropy"):
     """-(positive_weight * t * log(p) + (1 - t) * log(1 - p)), for a probability p and its target t in [0, 1].
 
-    Shapes: prediction (batch, ...); target the same, or without a last axis of 1. Several outputs are several labels, each
-    of which is present or absent. A p or 1 - p below 1e-30 counts as 1e-30, in the gradient too.
+    Shapes: prediction (batch, ...); target the same, or without a last axis of 1. Several outputs are several labels,
+    each of which is present or absent. A p or 1 - p below 1e-30 counts as 1e-30, in the gradient too.
 
     With `label_smoothing` s the target is t * (1 - s) + s / 2 (Keras' convention). `positive_weight` is torch's
     pos_weight: above 1 it makes a missed positive cost more than a false alarm; the mean is not divided by it.

@@ -174,7 +174,7 @@ def test_no_search_table_and_no_validation(run, folder):
         (("-o", "pets.toml"), "pets.toml: this is the spec itself; choose another file with -o"),
         (("-o", "pets.csv"), "pets.csv: a spec is .toml, .json, .yaml or .yml; choose such a name with -o"),
         (("-o", "points.toml"), "points.toml: it is there already; it is not overwritten"),
-        (("-o", "no/best.toml"), "no/best.toml: there is no folder no; make it, or choose another file with -o"),
+        (("-o", "no/best.toml"), "no/best.toml: there is no folder no; create it, or choose another file with -o"),
         (("--plot", "plot.txt"), 'plot.txt: no picture is written as ".txt"; expected .png'),
     ],
 )
