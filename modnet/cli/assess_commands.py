@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, READING, SET, Command, argument, file, option, pairs
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, SET, Command, argument, file, option, pairs
 
 ASSESS = (
     Command(
@@ -12,7 +12,8 @@ ASSESS = (
         "Measure by cross-validation how good the networks of a spec are.",
         """
         Divide the rows of SPEC into folds. For each fold, train a network on the other folds and measure it on this
-        one. Show the figures of each fold, their means with standard deviation and standard error, the figures of all
+        one.
+        Show the figures of each fold, their means with standard deviation and standard error, the figures of all
         predictions together, and the base rates.
 
         Each network is trained as modnet train would train it on these rows: the spec's fraction for validation is
@@ -57,7 +58,7 @@ ASSESS = (
         option(
             "--seed",
             type=click.IntRange(0),
-            help="The seed for drawing the folds, not for the training; by default the split_seed of the spec.",
+            help="The seed of the folds; by default the split_seed of the spec. It does not change the training.",
         ),
         file("-o", "--output", help="Write the predictions, as modnet predict does, with row and fold."),
         option(
@@ -68,6 +69,7 @@ ASSESS = (
         ),
         PLUGIN,
         SET,
+        QUIET,
         JSON,
     ),
     Command(
@@ -123,6 +125,7 @@ ASSESS = (
         option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed for the draws."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
 )

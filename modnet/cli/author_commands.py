@@ -35,6 +35,36 @@ AUTHORS = (
         JSON,
     ),
     Command(
+        "doctor",
+        "Show what modnet runs on, what is slow or broken, and why.",
+        """
+        Show the versions, the processor, the library behind matrix products with its kernel, threads and speed, the
+        plugins, the extras that are missing, and the environment variables that matter. Below stands what is slow or
+        broken, each with what to do about it.
+
+        Nothing in it says whose machine it is: without --paths no folder is shown, and it can be pasted into an issue.
+
+        \b
+        Example:
+          modnet doctor
+          modnet doctor --json
+
+        \b
+        JSON: {"modnet", "python", "numpy", "system", "processor": {"name", "cores",
+               "usable_cores", "container_cores", "features"},
+               "products": {"library", "version", "kernel", "threads"},
+               "threads", "variables": {name: value},
+               "speed": {"float32", "float64", "float32_one_thread"} in GFLOP/s,
+               "kernels": {"used": {plugin: number}, "switched_off", "offered"},
+               "plugins": [{"name", "version", "offers", "seconds",
+                 "broken": [{"kind", "type", "why"}]}],
+               "extras": {name: {"gives", "missing": [library]}},
+               "findings": [{"what", "do"}]}
+        """,
+        _option("--paths", is_flag=True, help="Show folders too: of modnet, of libraries, in errors of plugins."),
+        JSON,
+    ),
+    Command(
         "new-plugin",
         "Write the files of a new plugin.",
         """

@@ -10,18 +10,19 @@ import click
 
 from modnet.cli.assess_commands import ASSESS
 from modnet.cli.author_commands import AUTHORS
-from modnet.cli.command import JSON, PLUGIN, READING, SCHEDULER, SET, Command
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, SCHEDULER, SET, Command, Group
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
 from modnet.cli.command import pairs as _pairs
 from modnet.cli.file_commands import FILES
+from modnet.cli.plot_commands import PLOT
 from modnet.cli.trust_commands import TRUST
 from modnet.cli.why_commands import WHY
 
 RATE = click.FloatRange(0.0, min_open=True)
 
-_ROWS = (
+_ROWS: tuple[Command | Group, ...] = (
     Command(
         "new-spec",
         "Write a first spec for a table.",
@@ -57,12 +58,17 @@ _ROWS = (
         _file("-o", "--output", help="The file to write; by default the screen."),
         *READING,
         PLUGIN,
+        QUIET,
     ),
     Command(
         "train",
         "Train the network of a spec and write a model file.",
         """
         Train the network of SPEC with the data that it names, and write a model file.
+
+        Several specs are trained one after the other, when all of them have been checked, and a table at the end has a
+        line for each. One that fails does not stop the others; the exit status is that of the first that failed. -o is
+        then a folder for the models.
 
         Ctrl-C stops the training after the current step. The model with what was learnt is written, and the exit status
         is 130. SIGTERM does the same with status 143, and SIGHUP with 129. A second Ctrl-C stops at once and writes
@@ -78,6 +84,7 @@ _ROWS = (
         \b
         Example:
           modnet train penguins.toml -o models/penguins.modnet --set training.epochs=5
+          modnet train small.toml large.toml -o models
 
         \b
         JSON: {"model", "bytes", "id", "parameters", "epochs", "best_epoch",
@@ -88,16 +95,18 @@ _ROWS = (
                            "forward_gflops", "backward_gflops"}]}}
 
         "profile" is present only with --profile; its times are in seconds. An ensemble has "best_epochs", one for each
-        member, if early_stopping has restored them.
+        member, if early_stopping has restored them. Of several
+        specs it is a list of such objects, each with "spec", "status", "seconds" and "error".
         """,
-        _argument("spec"),
+        _argument("specs", metavar="SPEC...", nargs=-1, required=True),
         _file(
             "-o",
             "--output",
-            help="The model file; by default the spec's name with .modnet, here.",
+            help="The model file; by default the spec's name with .modnet, here. Of several specs the folder.",
         ),
         PLUGIN,
         SET,
+        QUIET,
         _option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
         _pairs(
             "--set-metadata",
@@ -189,6 +198,7 @@ _ROWS = (
             help="How many trials run at the same time; they share the cores.",
         ),
         SCHEDULER,
+        QUIET,
         _option("--resume", is_flag=True, help="Continue a search that was stopped, or run more trials."),
         _file("--plot", help="Draw the trials and the importance of the values: .png, .svg or .pdf."),
         JSON,
@@ -264,9 +274,10 @@ _ROWS = (
             type=click.Choice(["raise", "skip", "blank"]),
             default="raise",
             show_default=True,
-            help="What to do with a row that cannot be predicted: stop, leave it out, or leave its prediction blank.",
+            help="What to do with a row that cannot be predicted: an error, leave it out, or write no prediction.",
         ),
         SCHEDULER,
+        QUIET,
         _option("--resume", is_flag=True, help="With --scheduler: continue with the parts that are not done."),
         _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
         *READING,
@@ -309,6 +320,7 @@ _ROWS = (
         ),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
     *ASSESS,
@@ -333,6 +345,7 @@ _ROWS = (
         _argument("spec"),
         PLUGIN,
         SET,
+        QUIET,
         JSON,
     ),
     Command(
@@ -355,6 +368,7 @@ _ROWS = (
         SET,
         JSON,
     ),
+    PLOT,
     *FILES,
     *AUTHORS,
     Command(
@@ -371,5 +385,28 @@ _ROWS = (
     ),
 )
 
-COMMANDS = {row.name: row for row in _ROWS}
-"""Name -> row, in the order in which one needs them."""
+HEADINGS = {
+    "From data to a model": ("new-spec", "check", "train", "find-rate", "search", "cross-validate"),
+    "With a model": ("predict", "evaluate", "compare", "explain", "report", "calibrate", "intervals"),
+    "Look into files, and change them": (
+        "summary",
+        "plot",
+        "history",
+        "inspect",
+        "verify",
+        "card",
+        "diff",
+        "edit",
+        "convert",
+    ),
+    "Plugins, and what is installed": ("plugins", "new-plugin", "check-plugin", "schema", "doctor"),
+}
+"""The headings of the list of commands, with the commands below each, in the order in which one needs them."""
+
+_BY_NAME = {row.name: row for row in _ROWS}
+
+COMMANDS = {name: _BY_NAME[name] for names in HEADINGS.values() for name in names}
+"""Name -> row."""
+
+BODIES = {command.name: command for row in _ROWS for command in (row.commands if isinstance(row, Group) else (row,))}
+"""Name -> row of each command that has a body, those of groups under both names: `plot history`."""

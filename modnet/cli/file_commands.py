@@ -8,6 +8,32 @@ from modnet.cli.command import JSON, PLUGIN, Command, argument, file, option, pa
 
 FILES = (
     Command(
+        "history",
+        "Show the epochs of a training, with their curves.",
+        """
+        Show the figures of the epochs of the training that made MODEL, with the best epoch and a small curve of each
+        figure. Of many epochs some are shown; --json and --csv have all.
+
+        The best epoch is the one with the lowest loss on the validation data, or in training where there were none.
+        Several models stand side by side, figure by figure. Only the header of a file is read.
+
+        \b
+        Examples:
+          modnet history penguins.modnet
+          modnet history small.modnet large.modnet
+          modnet history penguins.modnet --csv > epochs.csv
+
+        \b
+        JSON: [{"model", "epochs", "best_epoch", "kept_epoch", "monitor",
+                "history": {figure: [value of each epoch]}}]
+
+        The weights in the file are those of the kept epoch, null where that cannot be told.
+        """,
+        argument("models", metavar="MODEL...", nargs=-1, required=True),
+        option("--csv", "as_csv", is_flag=True, help="Print a table with a line for each epoch."),
+        JSON,
+    ),
+    Command(
         "inspect",
         "Show what is in a model file.",
         """

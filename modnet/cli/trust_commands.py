@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, READING, Command, argument, file, option
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, Command, argument, file, option
 
 SPEC = file("--spec", help="Use the validation rows of this spec, the one that the model was trained with.")
 
@@ -37,6 +37,7 @@ TRUST = (
         file("-o", "--output", help="The model file to write; by default MODEL itself is replaced."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
     Command(
@@ -74,6 +75,7 @@ TRUST = (
         file("-o", "--output", help="The model file to write; by default MODEL itself is replaced."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, READING, Command, argument, file, option
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, Command, argument, file, option
 
 WHY = (
     Command(
@@ -65,6 +65,7 @@ WHY = (
         file("--plot", help="Draw it: a folder, or one file (.png, .svg, .pdf). Needs the extra plot."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
     Command(
@@ -72,8 +73,8 @@ WHY = (
         "Write a report about a model, as one HTML file.",
         """
         Write one HTML file about MODEL: what it predicts, from which columns, its network, its training, its origin,
-        and how to predict with it. With DATA, rows with targets that the model was not trained on, the report also
-        says how good the model is, how certain, which columns matter, and where it is most wrong.
+        and how to predict with it. With DATA, rows with targets that the model was not trained on, the report also says
+        how good the model is, how certain, which columns matter, and where it is most wrong.
 
         The file loads nothing from elsewhere and runs no program, so that it can be mailed, kept and printed. It needs
         the extra report: pip install 'modnet-core[report]'.
@@ -89,5 +90,6 @@ WHY = (
         option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed for everything random."),
         *READING,
         PLUGIN,
+        QUIET,
     ),
 )
