@@ -125,7 +125,7 @@ class Plateau(Schedule, type="plateau"):
     A value improves if it is better than the best one so far by more than `threshold` times the magnitude of that. The
     figure itself says whether better is greater (accuracy) or smaller (a loss). nan is not an improvement. After more
     than `patience` epochs in a row without improvement, the factor is multiplied by `gamma`, but does not fall below
-    `minimum_factor`; the `cooldown` epochs that follow do not count. It is computed from the run's history alone, so
+    `minimum_factor`; the `cooldown` epochs that follow do not count. It is computed only from the run's history, so
     there is no state to save.
 
     As torch's ReduceLROnPlateau with a relative threshold; torch's threshold has the wrong sign for negative values.

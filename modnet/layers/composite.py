@@ -59,7 +59,7 @@ class Residual(Composite, type="residual"):
 
 
 class Repeat(Composite, type="repeat"):
-    """The chain of `layers`, repeated `count` times; each repetition has parameters of its own.
+    """The chain of `layers`, repeated `count` times; each repetition has its own parameters.
 
     The repetitions are named 1, 2, ...: `repeat_1.2.linear_1.weight`. Inside a repetition, its input has the name
     `input`.

@@ -26,7 +26,7 @@ MOST_MEMBERS = 10_000
 class EnsembleMean(Layer, type="ensemble_mean"):
     """The mean over the members of an ensemble: of their probabilities, or of their numbers.
 
-    Shapes: (members, ...) -> (...). At the network's end it belongs to prediction alone: in training the loss of each
+    Shapes: (members, ...) -> (...). At the network's end it is used in prediction only: in training the loss of each
     member is measured by itself, with the target of the sample.
 
     Source: Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, equation 2 with one and the same weight.
@@ -84,7 +84,7 @@ class ToMembers(Layer, type="to_members"):
 
 
 class PerMember(Composite, type="per_member"):
-    """A layer with parameters and state of its own for each member of an ensemble.
+    """A separate layer for each member of an ensemble, with its own parameters and state.
 
     Shapes: (members, ...) -> (members, ...), or with `shared` (...) -> (members, ...). The arrays are those of the
     layer with a first axis of members, `per_member_1.linear_1.weight` (members, in, out); each member's are drawn by

@@ -71,7 +71,7 @@ def along_lines(context: Context, x: Array, vectors: Sequence[Array]) -> list[Ar
 class BatchNorm(Layer, type="batch_norm"):
     """Normalizes each feature over the batch: y = scale * (x - mean) / sqrt(variance + epsilon) + shift.
 
-    Mean and variance run over all axes but the last, for dense layers, sequences and channels-last images alike.
+    Mean and variance are computed over all axes but the last, for dense layers, sequences and channels-last images.
     Parameters scale and shift (gamma and beta in the paper): (features,).
 
     In training they are those of the batch, with the variance divided by n, and update the running ones:

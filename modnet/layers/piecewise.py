@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class PiecewiseEncoding(Layer, type="piecewise_encoding"):
     """Encodes each feature by how far it goes through each of its bins: y = clip((x - left) / width, 0, 1).
 
-    A bin below x has 1, a bin above it 0, and that of x the part of it that lies below x, so that a linear map of the
+    A bin below x has 1, a bin above it 0, and the bin of x the part that is below x, so that a linear map of the
     code is a piecewise linear function of x: a network learns steps and bends from it that it hardly finds in x
     itself. The bins are those between the quantiles of the training rows, at equal distances from the least number to
-    the greatest; where quantiles are equal there are fewer, and the last ones are 0 always. Outside of the range of
-    the training rows the code stays as at its ends; give the network x beside it, by `concatenate`. The bins are
+    the greatest; if quantiles are equal there are fewer, and the last ones are always 0. Outside of the range of
+    the training rows the code stays as at its ends; give x to the network too, with `concatenate`. The bins are
     learnt before the first epoch and are not trained; before that the code is 0.
 
     Shapes: (features,) -> (features * bins,), and (time, features) -> (time, features * bins). State: left and slope

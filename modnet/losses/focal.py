@@ -87,7 +87,7 @@ class BinaryFocal(BinaryLoss, type="binary_focal"):
     """-alpha * t * (1 - p)**gamma * log(p) - (1 - alpha) * (1 - t) * p**gamma * log(1 - p), for targets t in [0, 1].
 
     Binary cross-entropy, reduced where the prediction p is already right. Shapes: prediction (batch, ...); target
-    alike, or without a last axis of 1. Several outputs are several labels, each of which is present or absent. A p or
+    the same, or without a last axis of 1. Several outputs are several labels, each present or absent. A p or
     1 - p below 1e-30 counts as 1e-30, in the gradient too.
 
     `class_weights`, for one output, are those of `cross_entropy`.

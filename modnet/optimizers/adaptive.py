@@ -124,7 +124,7 @@ def nadam_momentum(beta1: float, momentum_decay: float, step: int) -> float:
 def nadam_momentum_product(beta1: float, momentum_decay: float, step: int) -> float:
     """mu_1 ... mu_t of `NAdam`, as exactly as it matters: below 1e-18 it no longer changes 1 - product.
 
-    Computed anew for each step: as a running product it would be a state that checkpoints have to keep.
+    Computed again for each step: as a running product it would be a state that checkpoints have to keep.
     """
     product = 1.0
     for t in range(1, step + 1):

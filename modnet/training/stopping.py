@@ -26,7 +26,7 @@ class EarlyStopping(Callback, type="early_stopping"):
     The figure itself says whether better is greater or smaller. An epoch in which it is nan counts as one without
     improvement, and the first such epoch triggers a warning.
 
-    Each member of an ensemble has a best epoch of its own, by the figure of the member alone, as if it were trained
+    Each member of an ensemble has its own best epoch, by its own figure, as if it were trained
     alone. When it has not improved for so long, its training is over, and the others go on; the run ends with the last
     of them, and each member has its own best weights then. Without
     validation, or for a figure of the training, all members together are measured, and have one best epoch.

@@ -143,7 +143,7 @@ class RotaryEmbedding(Layer, type="rotary_embedding"):
     as in GPT-NeoX and Llama: the same up to the order of features.
 
     Attributes:
-        heads: how many lie side by side; all are turned alike.
+        heads: how many are side by side; all are rotated in the same way.
         base: the slowest pair turns once in about 2 pi base steps.
 
     Raises:

@@ -16,7 +16,7 @@ class MLflow(Callback, type="mlflow"):
     Fields:
         store: where runs are kept: `sqlite:///FILE`, relative to the working directory, or the address of a server. A ~
             at the beginning of FILE is the home folder.
-        experiment: the name of the experiment; it is made where there is none.
+        experiment: the name of the experiment; it is created if it does not exist.
         name: of the run; MLflow makes one by default.
         model: whether the model is logged.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class CategoryEmbedding(Layer, type="category_embedding"):
-    """A trained vector for each category; one that training had not gets the mean of those that it had.
+    """A trained vector for each category; a category that the training did not have gets the mean of all others.
 
     The mean is weighted by the rows of each category, so that a network does for a new category, or a missing one, what
     it would do for a row drawn by chance. The vector of an id that no training row has would keep its random first
