@@ -162,11 +162,11 @@ def facts_of(cls: type[Component], folder: str) -> Iterator[str]:
             more = {None: " or more", fewest: ""}.get(most, f" to {most}")
             yield f"Inputs: {fewest}{more}."
         if cls.integer_input:
-            yield "The input is integers."
+            yield "The input consists of whole numbers."
     elif issubclass(cls, Loss):
         if cls.joint_with:
             activations = " or ".join(f"[`{name}`]({folder}activations.md#{name})" for name in cls.joint_with)
-            yield f"In training it works on what {activations} at the network's end reads."
+            yield f"Where the network ends with {activations}, training computes the loss from the input of that layer."
         yield "Targets may be integer labels." if cls.takes_labels else ""
     elif issubclass(cls, Metric):
         order = {
@@ -177,7 +177,8 @@ def facts_of(cls: type[Component], folder: str) -> Iterator[str]:
         yield order[cls.greater_is_better]
     elif issubclass(cls, Optimizer):
         count = len(cls().slots)
-        yield f"With its defaults it keeps {count} array{'' if count == 1 else 's'} as large as the parameters."
+        kept = {0: "no further arrays", 1: "one further array"}.get(count, f"{count} further arrays")
+        yield f"With its defaults it keeps {kept} of the size of the parameters."
 
 
 def filled_by(initializer: Initializer) -> str:

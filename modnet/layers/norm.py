@@ -84,6 +84,10 @@ class BatchNorm(Layer, type="batch_norm"):
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; running means instead of a final pass over the
     data are common practice.
 
+    Attributes:
+        momentum: the share of the newest batch in the running mean and variance.
+        epsilon: is added to the variance, so that a constant feature divides by no zero.
+
     Raises:
         ShapeError: the last axis has no fixed size.
     """
@@ -222,6 +226,7 @@ class LayerNorm(Layer, type="layer_norm"):
 
     Attributes:
         axes: the number of last axes.
+        epsilon: is added to the variance.
 
     Raises:
         ShapeError: too few axes, or one of them has no fixed size.
@@ -295,6 +300,9 @@ class RMSNorm(Layer, type="rms_norm"):
     The mean runs over the last axis; scale is (features,). Unlike layer_norm it does not subtract the mean or shift.
 
     Source: Zhang and Sennrich 2019, arXiv:1910.07467; epsilon is not in the paper and keeps a zero row finite.
+
+    Attributes:
+        epsilon: is added to the mean of the squares.
 
     Raises:
         ShapeError: the last axis has no fixed size.

@@ -176,6 +176,10 @@ class Standardize(Layer, type="standardize"):
     (features,), the digits of such a mean that do not fit into `mean`, otherwise 0; with `clip` lowest and highest
     (features,), the range of y in training.
 
+    Attributes:
+        robust: whether the median and the interquartile range are taken.
+        clip: whether numbers beyond the range of the training data become its ends.
+
     Raises:
         ShapeError: the last axis has no fixed size.
         DataError: from `prepare`, for data that are not finite.

@@ -73,6 +73,8 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
         dropout: the rate at which weights become 0 in training.
         bias: whether the maps to q, k and v have a bias.
         output_bias: whether the output has one; by default as `bias`.
+        weight_initializer: of all weights.
+        bias_initializer: of all biases.
 
     Raises:
         ShapeError: samples with other than two axes or without fixed features; features that `heads` do not divide;

@@ -53,6 +53,7 @@ class PositionalEmbedding(Layer, type="positional_embedding"):
 
     Attributes:
         max_length: the number of positions.
+        weight_initializer: of the vectors.
 
     Raises:
         ShapeError: samples of other shapes, or a longer time axis; from `forward` where that is variable.

@@ -103,6 +103,9 @@ class RandomCrop(Layer, type="random_crop"):
     In training at a random place; in prediction in the middle, a pixel nearer to the top left where that does not come
     out even. For crops of an image with zeros around it, in its own size, see random_shift.
 
+    Attributes:
+        height, width: of the part.
+
     Raises:
         ShapeError: samples that are no images, smaller than the part, or of variable size.
     """

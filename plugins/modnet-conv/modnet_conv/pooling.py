@@ -142,6 +142,11 @@ class MaxPool1d(masks.OwnEnds, MaxPool, type="max_pool1d"):
 
     Steps that a mask leaves out are never the greatest; a window without any step gives zeros. The mask of the windows
     is as that of conv1d.
+
+    Attributes:
+        pool_size: how many steps a window has.
+        stride: steps from window to window, by default `pool_size`.
+        padding: of the ends, as of conv1d; what is added never is the maximum.
     """
 
     axes = 1
@@ -258,6 +263,12 @@ class AveragePool1d(masks.OwnEnds, AveragePool, type="average_pool1d"):
 
     Steps that a mask leaves out do not count, or count as zeros where padding does; a window without any step gives
     zeros. The mask of the windows is as that of conv1d.
+
+    Attributes:
+        pool_size: how many steps a window has.
+        stride: steps from window to window, by default `pool_size`.
+        padding: zeros at the ends, as of conv1d.
+        count_padding: whether they count in the mean.
     """
 
     axes = 1

@@ -36,6 +36,7 @@ class CategoryEmbedding(Layer, type="category_embedding"):
     Attributes:
         vocabulary_size: the number of ids, which are 0 ... vocabulary_size - 1.
         embedding_size: the length of a vector; by default by the size of the vocabulary, as of `embedding`.
+        weight_initializer: of the vectors.
 
     Raises:
         DataError: from `forward`, for an id out of range.
