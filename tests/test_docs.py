@@ -30,7 +30,7 @@ PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "change
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = ("<!-- not run: ", "<!-- needs: ")
-"""In the line before a block of Python, followed by the reason, or by the libraries with which test_coming_from runs it."""
+"""In the line before a block of Python, followed by the reason, or by the libraries for test_coming_from to run it."""
 
 ODD = """\
 island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year

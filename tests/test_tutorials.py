@@ -65,9 +65,7 @@ class Reader:
 def same(what, expected, printed):
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     equal = doctest.OutputChecker().check_output(rounded(expected), rounded(printed), options)
-    assert equal and ("error" in expected or "error" not in printed), (
-        f"{what}\nexpected:\n{expected}\nprinted:\n{printed}"
-    )
+    assert equal and ("error" in expected or "error" not in printed), f"{what}\nexpected:\n{expected}\nprinted:\n{printed}"
 
 
 @pytest.mark.parametrize("page", sorted(FOLDER.glob("*.md")), ids=lambda page: page.stem)
