@@ -74,12 +74,12 @@ class BatchNorm(Layer, type="batch_norm"):
     Mean and variance run over all axes but the last, for dense layers, sequences and channels-last images alike.
     Parameters scale and shift (gamma and beta in the paper): (features,).
 
-    In training they are those of the batch, with the variance divided by n, and update the running ones:
-    running = (1 - momentum) * running + momentum * batch, where the batch variance is divided by n - 1. This is torch's
-    convention; a momentum of 0.1 here is 0.9 in Keras. In prediction the running ones are used. They are also used, and
-    not updated, in training for a batch with a single value per feature, which has no variance. Steps that a mask
-    leaves out are normalized like the others, but do not count in mean and variance. Of a batch that several processes
-    share, mean and variance are those of all its rows.
+    In training they are those of the batch, with the variance divided by n. They also update the running mean and
+    variance: running = (1 - momentum) * running + momentum * batch, with a variance of the batch divided by n - 1. This
+    is torch's convention; a momentum of 0.1 here is 0.9 in Keras. Prediction uses the running mean and variance.
+    So does training, without an update, for a batch with a single value per feature, which has no variance. Steps that
+    a mask leaves out are normalized like the others, but do not count in mean and variance. Where several processes
+    share a batch, mean and variance are those of all its rows.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; running means instead of a final pass over the
     data are common practice.

@@ -224,8 +224,8 @@ class MaskedConvolution(Convolution):  # type: ignore[misc]
 class Conv1d(masks.OwnEnds, MaskedConvolution, type="conv1d"):  # type: ignore[misc]
     """Convolution along time: (time, channels) -> (windows, out_channels). For options see conv2d.
 
-    Weight: (kernel_size, channels / groups, out_channels), which is torch's with the axes turned round. Padding on the
-    left alone, `padding = [kernel_size - 1, 0]`, is causal: no output depends on a later step.
+    Weight: (kernel_size, channels / groups, out_channels), which is torch's with its axes in reverse order. Padding on
+    the left alone, `padding = [kernel_size - 1, 0]`, is causal: no output depends on a later step.
 
     Steps that a mask leaves out count as zeros, like padding. A sequence that ends early gives as many windows as it
     would by itself; the output's mask says which.
@@ -296,7 +296,7 @@ class Conv3d(Convolution, type="conv3d"):  # type: ignore[misc]
 class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
     """Convolution of each channel by itself: (height, width, channels) -> (..., channels * depth_multiplier).
 
-    Output k of channel c stands at c * depth_multiplier + k. Weight: (kernel height, kernel width, channels *
+    Output k of channel c has the index c * depth_multiplier + k. Weight: (kernel height, kernel width, channels *
     depth_multiplier). The same as a conv2d with groups = channels, and faster.
 
     Source: Sifre 2014, "Rigid-motion scattering for image classification"; Chollet 2017, arXiv:1610.02357.
@@ -470,9 +470,9 @@ class SeparableConv2d(Composite, type="separable_conv2d"):
 class ConvTranspose2d(Layer, type="conv_transpose2d"):
     """The transposed map of a convolution: (height, width, channels) -> (larger height, larger width, out_channels).
 
-    Each element is spread over a window of the output, by the kernel, and what comes to lie on one place is added up.
-    Along an axis of size n the output has (n - 1) * stride + (kernel_size - 1) * dilation + 1 elements, less the
-    padding, plus output_padding; with "same", n * stride.
+    The kernel spreads each element over a window of the output; where windows overlap, they are added. Along an axis of
+    size n the output has (n - 1) * stride + (kernel_size - 1) * dilation + 1 elements, less the padding, plus
+    output_padding; with "same", n * stride.
 
     Weight: (kernel height, kernel width, out_channels / groups, channels), Keras's order; of torch's it is `permute(2,
     3, 1, 0)`.
