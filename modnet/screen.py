@@ -91,28 +91,30 @@ def fitted(
         remarks: what stands behind each row.
         keep: how many columns each of several tables has.
     """
-    whole = in_columns(rows, left)
-    if remarks:
-        longest = max(map(len, whole))
-        pairs = zip(whole, remarks, strict=True)
-        whole = [f"{line:<{longest}}   {told}" if told else line for line, told in pairs]
+    whole = _beside(in_columns(rows, left), remarks)
     if width is None or max(map(len, whole), default=0) <= width:
         return whole
     head, *body = rows
     heading = _heading(head, body)
     narrow: list[Sequence[str]] = [*heading, *body]
-    gap = GAP if sum(_widths(narrow)) + GAP * (len(head) - 1) <= width else 1
+    gap = 1 if 0 <= width - sum(_widths(narrow)) - (len(head) - 1) < len(head) - 1 else GAP
     narrow = _cut_first(narrow, keep, width, gap)
-    below = [""] * len(heading) + list(remarks[1:] or [""] * len(body))
     lines: list[str] = []
     for columns, is_last in _parts(narrow, keep, width, gap):
-        lines += [""] * bool(lines)
-        part: list[list[str]] = [[row[number] for number in columns] for row in narrow]
-        told = below if is_last else [""] * len(narrow)
-        start = next((number for number in range(len(heading)) if any(part[number])), 0)  # no line of it is empty
+        part = [[row[number] for number in columns] for row in narrow]
+        start = next((number for number, row in enumerate(part) if any(row)), 0)  # the heading may be shorter here
         aligned = _aligned(part[start:], sum(number < left for number in columns), gap)
-        lines += _with_remarks(aligned, told[start:], width)
+        told = ["", *remarks[1:]] if is_last else []
+        lines += [*([""] if lines else []), *_with_remarks(aligned, told, width)]
     return lines
+
+
+def _beside(lines: list[str], remarks: Sequence[str]) -> list[str]:
+    """The lines with a remark behind each, if there are any."""
+    if not remarks:
+        return lines
+    longest = max(map(len, lines))
+    return [f"{line:<{longest}}   {told}" if told else line for line, told in zip(lines, remarks, strict=True)]
 
 
 def _heading(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -173,7 +175,9 @@ def _aligned(rows: Sequence[Sequence[str]], left: int, gap: int) -> list[str]:
 
 
 def _with_remarks(lines: Sequence[str], remarks: Sequence[str], width: int) -> Iterator[str]:
-    for line, remark in zip(lines, remarks, strict=True):
+    """The lines with the remarks of the last of them below each."""
+    missing = [""] * (len(lines) - len(remarks))
+    for line, remark in zip(lines, [*missing, *remarks], strict=True):
         yield line
         if remark:
             yield from folded(f"    {remark}", width).split("\n")

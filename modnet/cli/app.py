@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -15,10 +15,13 @@ import modnet
 from modnet.cli import next_steps
 from modnet.cli.commands import COMMANDS, HEADINGS
 from modnet.cli.failures import INTERRUPTED, first_line, report, warn
-from modnet.cli.output import discard, echo
+from modnet.cli.output import discard, echo, room
 from modnet.cli.status import Status
 from modnet.waiting import listening
 from modnet.words import did_you_mean, harmless
+
+CLICKS_NARROWEST = 52
+"""Below this width of a terminal the help of click is wider than the terminal, unless it is told the width."""
 
 
 class _Path(click.Path):
@@ -28,12 +31,26 @@ class _Path(click.Path):
         return super().convert(os.path.expanduser(value), param, ctx)
 
 
+class _Formatter(click.HelpFormatter):
+    """Helps in which the column of options takes no more than a third of a narrow terminal."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        narrow = self.width < CLICKS_NARROWEST
+        super().write_dl(rows, min(col_max, self.width // 3) if narrow else col_max, col_spacing)
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
 class CommandGroup(click.Group):
     """The built-in commands, and those of installed plugins.
 
     The plugins' are looked for when a command is asked for that is not built in, and for the list of commands in the
     help; the other commands never import a plugin that they do not use.
     """
+
+    context_class = _Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *sorted(_plugin_commands(ctx))]
@@ -66,6 +83,8 @@ class CommandGroup(click.Group):
             near = did_you_mean(name, self.list_commands(ctx))
             ctx.fail(f'unknown command "{name}"{near or "; modnet --help lists them"}')
         found, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            command.context_class = _Context
         for parameter in command.params if command is not None else ():
             if type(parameter.type) is click.Path:
                 expanding = _Path()
@@ -74,6 +93,9 @@ class CommandGroup(click.Group):
         return found, command, rest
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        width = room()
+        if width is not None and width < CLICKS_NARROWEST:
+            options["terminal_width"] = width  # of the help
         try:
             return super().make_context(*arguments, **options)
         except click.ClickException as error:

@@ -1,0 +1,38 @@
+"""Who listens is told of what takes long."""
+
+from modnet.waiting import announce, listening, watched
+
+
+class Heard(list):
+    def announced(self, text):
+        self.append(text)
+
+    def advanced(self, what, done, whole):
+        self.append((what, done, whole))
+
+
+def test_nobody_listens_by_default():
+    announce("compiling")
+    assert list(watched("ab", "letters", 2)) == ["a", "b"]
+
+
+def test_the_innermost_listener_is_told():
+    outer, inner = Heard(), Heard()
+    with listening(outer):
+        announce("outside")
+        with listening(inner):
+            announce("inside")
+            assert list(watched("ab", "letters", 2)) == ["a", "b"]
+        announce("outside again")
+    announce("nobody")
+    assert outer == ["outside", "outside again"]
+    assert inner == ["inside", ("letters", 1, 2), ("letters", 2, 2)]
+
+
+def test_a_loop_that_is_left_early_tells_of_the_items_that_are_done():
+    heard = Heard()
+    with listening(heard):
+        for letter in watched("abc", "letters", 3):
+            if letter == "b":
+                break
+    assert heard == [("letters", 1, 3)]
