@@ -95,18 +95,26 @@ def fitted(
     if width is None or max(map(len, whole), default=0) <= width:
         return whole
     head, *body = rows
-    heading = _heading(head, body)
-    narrow: list[Sequence[str]] = [*heading, *body]
-    gap = 1 if 0 <= width - sum(_widths(narrow)) - (len(head) - 1) < len(head) - 1 else GAP
+    narrow: list[Sequence[str]] = [*_heading(head, body), *body]
+    gap = _gap(_widths(narrow), width)
     narrow = _cut_first(narrow, keep, width, gap)
     lines: list[str] = []
     for columns, is_last in _parts(narrow, keep, width, gap):
-        part = [[row[number] for number in columns] for row in narrow]
-        start = next((number for number, row in enumerate(part) if any(row)), 0)  # the heading may be shorter here
-        aligned = _aligned(part[start:], sum(number < left for number in columns), gap)
-        told = ["", *remarks[1:]] if is_last else []
-        lines += [*([""] if lines else []), *_with_remarks(aligned, told, width)]
+        part = _aligned(_without_empty([[row[number] for number in columns] for row in narrow]), columns, left, gap)
+        lines += [*([""] if lines else []), *_with_remarks(part, remarks[1:] if is_last else [], width)]
     return lines
+
+
+def _gap(widths: Sequence[int], width: int) -> int:
+    """The gap between columns: less where they fit side by side then."""
+    spare, gaps = width - sum(widths), len(widths) - 1
+    return 1 if gaps <= spare < GAP * gaps else GAP
+
+
+def _without_empty(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The rows without the first ones that are empty: the heading of some columns has fewer lines."""
+    start = next((number for number, row in enumerate(rows) if any(row)), 0)
+    return rows[start:]
 
 
 def _beside(lines: list[str], remarks: Sequence[str]) -> list[str]:
@@ -162,15 +170,14 @@ def _parts(rows: Sequence[Sequence[str]], keep: int, width: int, gap: int) -> It
     yield columns, True
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: int, gap: int) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]], columns: Sequence[int], left: int, gap: int) -> list[str]:
+    """The lines of some columns; the first `left` of all columns are aligned on the left."""
     widths = _widths(rows)
     lines = []
     for row in rows:
-        cells = [
-            cell.ljust(width) if number < left else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append((" " * gap).join(cells).rstrip())
+        cells = zip(columns, row, widths, strict=True)
+        texts = [cell.ljust(width) if number < left else cell.rjust(width) for number, cell, width in cells]
+        lines.append((" " * gap).join(texts).rstrip())
     return lines
 
 

@@ -24,6 +24,7 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
+_announced: set[str] = set()
 
 
 @contextmanager
@@ -37,8 +38,9 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def announce(text: str) -> None:
-    """Says that something begins that takes a while, such as a compilation."""
-    if _listeners:
+    """Says that something begins that takes a while, such as a compilation; the same thing once in a process."""
+    if _listeners and text not in _announced:
+        _announced.add(text)
         _listeners[-1].announced(text)
 
 

@@ -1,6 +1,13 @@
 """Who listens is told of what takes long."""
 
+import pytest
+
 from modnet.waiting import announce, listening, watched
+
+
+@pytest.fixture(autouse=True)
+def nothing_announced(monkeypatch):
+    monkeypatch.setattr("modnet.waiting._announced", set())
 
 
 class Heard(list):
@@ -14,6 +21,15 @@ class Heard(list):
 def test_nobody_listens_by_default():
     announce("compiling")
     assert list(watched("ab", "letters", 2)) == ["a", "b"]
+
+
+def test_the_same_thing_is_announced_once():
+    heard = Heard()
+    announce("nobody hears this")
+    with listening(heard):
+        for _ in range(2):
+            announce("nobody hears this")
+    assert heard == ["nobody hears this"]
 
 
 def test_the_innermost_listener_is_told():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from modnet.cli.output import echo, quiet, room, say
@@ -28,7 +27,6 @@ class Status:
         self._began = self._shown_at = time.perf_counter()
         self._what = ""
         self._shown = False
-        self._announced: set[str] = set()
 
     def show(self, text: str) -> None:
         """Shows a text in place of the last one, unless that has only just come."""
@@ -46,12 +44,9 @@ class Status:
             self._shown = False
 
     def announced(self, text: str) -> None:
-        """Says that something takes a while, each thing once."""
-        if text not in self._announced:
-            self._announced.add(text)
-            self.clear()
-            say([text])
-            sys.stderr.flush()
+        """Says that something takes a while."""
+        self.clear()
+        say([text])
 
     def advanced(self, what: str, done: int, whole: int) -> None:
         """Shows how much of a loop is done, and how long the rest takes."""

@@ -54,11 +54,12 @@ def test_no_terminal_has_no_line(clock, capsys, monkeypatch):
     assert shown(capsys) == ""
 
 
-def test_what_takes_a_while_is_said_once(clock, capsys):
+def test_what_takes_a_while_is_said_in_place_of_the_line(clock, capsys):
     status = Status()
+    clock[0] += 2
+    status.show("half of it")
     status.announced("compiling")
-    status.announced("compiling")
-    assert shown(capsys) == "compiling\n"
+    assert shown(capsys) == "\rhalf of it\rcompiling\n"
 
 
 @pytest.mark.parametrize(
