@@ -6,51 +6,28 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 import modnet
 from modnet.cli import next_steps
+from modnet.cli.command import CLICKS_NARROWEST, Commands
 from modnet.cli.commands import COMMANDS, HEADINGS
 from modnet.cli.failures import INTERRUPTED, first_line, report, warn
 from modnet.cli.output import discard, echo, room
 from modnet.cli.status import Status
 from modnet.waiting import listening
-from modnet.words import did_you_mean, harmless
-
-CLICKS_NARROWEST = 52
-"""Below this width of a terminal the help of click is wider than the terminal, unless it is told the width."""
+from modnet.words import harmless
 
 
-class _Path(click.Path):
-    """A path in which ~ is the home folder, even if the shell does not expand it: `--output=~/m.modnet`."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(os.path.expanduser(value), param, ctx)
-
-
-class _Formatter(click.HelpFormatter):
-    """Helps in which the column of options takes no more than a third of a narrow terminal."""
-
-    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        narrow = self.width < CLICKS_NARROWEST
-        super().write_dl(rows, min(col_max, self.width // 3) if narrow else col_max, col_spacing)
-
-
-class _Context(click.Context):
-    formatter_class = _Formatter
-
-
-class CommandGroup(click.Group):
+class CommandGroup(Commands):
     """The built-in commands, and those of installed plugins.
 
     The plugins' are looked for when a command is asked for that is not built in, and for the list of commands in the
     help; the other commands never import a plugin that they do not use.
     """
-
-    context_class = _Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *sorted(_plugin_commands(ctx))]
@@ -58,14 +35,13 @@ class CommandGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands under the headings of `HEADINGS`, and below them those of plugins."""
         headings = {**HEADINGS, "Of installed plugins": tuple(sorted(_plugin_commands(ctx)))}
-        room = formatter.width - 6 - max(len(name) for names in headings.values() for name in names)
         longest = max(len(name) for names in headings.values() for name in names)
         for heading, names in headings.items():
             rows = []
             for name in names:
                 command = self.get_command(ctx, name)
                 if command is not None and not command.hidden:
-                    rows.append((name.ljust(longest), command.get_short_help_str(room)))
+                    rows.append((name.ljust(longest), command.get_short_help_str(formatter.width - 6 - longest)))
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
@@ -74,23 +50,6 @@ class CommandGroup(click.Group):
         if cmd_name in COMMANDS:
             return COMMANDS[cmd_name].made()
         return _plugin_commands(ctx).get(cmd_name)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            near = did_you_mean(name, self.list_commands(ctx))
-            ctx.fail(f'unknown command "{name}"{near or "; modnet --help lists them"}')
-        found, command, rest = super().resolve_command(ctx, args)
-        if command is not None:
-            command.context_class = _Context
-        for parameter in command.params if command is not None else ():
-            if type(parameter.type) is click.Path:
-                expanding = _Path()
-                expanding.__dict__.update(vars(parameter.type))
-                parameter.type = expanding
-        return found, command, rest
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         width = room()

@@ -13,6 +13,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.cli.cells import quoted, safe_name
 from modnet.cli.output import echo, echo_json, room, tell
+from modnet.engine.courses import courses_of
 from modnet.engine.history import History
 from modnet.errors import DataError
 from modnet.kinds.figures import figure_text, figure_title
@@ -53,7 +54,7 @@ class Course(NamedTuple):
     @property
     def numbers(self) -> dict[str, Array]:
         """The figures that have one number for each epoch."""
-        return {name: self.history[name] for name in self.history.courses()}
+        return courses_of(self.history)
 
     @property
     def monitor(self) -> str:
@@ -101,7 +102,7 @@ def _course(model: str) -> Course:
         found = structure(file)
         figures = unpacked(file, Header.of_file(file.path, found.header), found)
     history = History.of(figures["history"])
-    if not isinstance(history, History) or not history.courses():
+    if not isinstance(history, History) or not courses_of(history):
         raise DataError(f"{model}: the file has no history: its network was not trained by modnet, or edit dropped it")
     metrics = figures["metrics"]
     return Course(model, history, metrics if isinstance(metrics, Mapping) else {})
@@ -240,9 +241,10 @@ def _curves(curves: Mapping[str, Array], width: int | None, groups: Sequence[Seq
             values = curves[title]
             line = f"{short(title, longest):<{longest}}{values[0]:>10.4g}"
             if low > 0 and high > LOGARITHMIC * low:
-                yield f"{line}  {_drawn(np.log(values), math.log(low), math.log(high), room)}  {values[-1]:.4g}  log scale"
+                curve, scale = _drawn(np.log(values), math.log(low), math.log(high), room), "  log scale"
             else:
-                yield f"{line}  {_drawn(values, low, high, room)}  {values[-1]:.4g}"
+                curve, scale = _drawn(values, low, high, room), ""
+            yield f"{line}  {curve}  {values[-1]:.4g}{scale}"
 
 
 def _drawn(values: Array, low: float, high: float, room: int) -> str:

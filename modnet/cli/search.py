@@ -16,7 +16,7 @@ import click
 
 from modnet.assessment.search.planned import INTERRUPTED as STOPPED
 from modnet.assessment.search.planned import Asked, Planned
-from modnet.assessment.search.plot import check_plot, plot_search
+from modnet.assessment.search.plot import plot_search
 from modnet.assessment.search.result import SearchResult
 from modnet.assessment.search.study import JOURNAL
 from modnet.cli.failures import FAILED, INTERRUPTED, warn
@@ -30,6 +30,7 @@ from modnet.cli.settings import parse_settings
 from modnet.data.source import is_address
 from modnet.errors import ModnetError, SpecError
 from modnet.model.atomic import replace_file
+from modnet.pictures.figure import check_format
 from modnet.plugins.registry import default_registry
 from modnet.plugins.schedulers import scheduler_at
 from modnet.specs.paths import resolved, value_at, with_value
@@ -96,7 +97,7 @@ def _check_places(spec: Path, path: Path, plot: str | None) -> None:
     check_output(path.with_suffix(".modnet"))
     if plot is not None:
         check_place(Path(plot))
-        check_plot(plot)
+        check_format(plot)
 
 
 def _check_resumed(path: Path, place: Path, resume: bool) -> None:

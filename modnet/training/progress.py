@@ -14,6 +14,7 @@ from modnet.engine.history import History
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import figure_text, figure_title, number_text
 from modnet.screen import folded, width_of
+from modnet.training.live import LiveCurves, notebook_display
 from modnet.training.run import INTERRUPTED, Run
 from modnet.waiting import listening
 from modnet.words import time_left, time_text
@@ -46,6 +47,8 @@ class ProgressDisplay(Callback, type="progress"):
     installed, a bar shows the progress of the current epoch. It should be the last callback of the list, so that it
     sees what the others did. If standard output fails, the run continues without output.
 
+    In a notebook of Jupyter it draws the curves of all figures instead, anew while the run goes on.
+
     Fields:
         every: epochs from one line to the next; by default chosen so that there are at most about 20 lines.
     """
@@ -55,6 +58,9 @@ class ProgressDisplay(Callback, type="progress"):
     every: int | None = field(default=None, minimum=1)
 
     def join(self, run: Run) -> object:
+        display = notebook_display()
+        if display is not None and run.processes is None:
+            return LiveCurves(display)
         return _Screen(self.every or interval(run.training.epochs))
 
 
