@@ -45,13 +45,25 @@ def announce(text: str) -> None:
 
 
 def watched(items: Iterable[T], what: str, whole: int) -> Iterator[T]:
-    """The items; after each of them it is said how many are done.
+    """The items; after each of them it is said how many are done, and in the end that all are, also after an error.
 
     Args:
         what: is counted, in the plural: "columns".
         whole: how many there are.
     """
-    for done, item in enumerate(items, 1):
-        yield item
-        if _listeners:
-            _listeners[-1].advanced(what, done, whole)
+    try:
+        for done, item in enumerate(items, 1):
+            yield item
+            if done < whole:
+                advance(what, done, whole)
+    finally:
+        advance(what, whole, whole)
+
+
+def advance(what: str, done: int, whole: int) -> None:
+    """Says how far something is; in the end that all is done, so that nothing is shown any more.
+
+    Args: as those of `watched`.
+    """
+    if _listeners:
+        _listeners[-1].advanced(what, done, whole)

@@ -45,10 +45,10 @@ def test_the_innermost_listener_is_told():
     assert inner == ["inside", ("letters", 1, 2), ("letters", 2, 2)]
 
 
-def test_a_loop_that_is_left_early_tells_of_the_items_that_are_done():
+def test_a_loop_that_is_left_early_is_over():
     heard = Heard()
     with listening(heard):
         for letter in watched("abc", "letters", 3):
             if letter == "b":
                 break
-    assert heard == [("letters", 1, 3)]
+    assert heard == [("letters", 1, 3), ("letters", 3, 3)]

@@ -7,6 +7,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import click
@@ -68,8 +69,9 @@ class CommandGroup(Commands):
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None
+        status_line = Status()
         try:
-            with warnings.catch_warnings(), listening(Status()):
+            with warnings.catch_warnings(), listening(status_line), closing(status_line):
                 warnings.showwarning = lambda message, *_, **__: warn(str(message))
                 return super().invoke(ctx)
         except click.NoSuchOption as error:

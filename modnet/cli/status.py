@@ -37,7 +37,7 @@ class Status:
         self._shown_at, self._shown = now, True
         echo(f"{CLEARED}{text[: width - 1]}", err=True, nl=False, styled=True)
 
-    def clear(self) -> None:
+    def close(self) -> None:
         """Empties the line, for what the command prints."""
         if self._shown:
             echo(CLEARED, err=True, nl=False, styled=True)
@@ -45,7 +45,7 @@ class Status:
 
     def announced(self, text: str) -> None:
         """Says that something takes a while."""
-        self.clear()
+        self.close()
         say([text])
 
     def advanced(self, what: str, done: int, whole: int) -> None:
@@ -53,7 +53,7 @@ class Status:
         if what != self._what or done == 1:
             self._what, self._began = what, time.perf_counter()
         if done == whole:
-            self.clear()
+            self.close()
         else:
             left = time_left(done - 1, whole - 1, time.perf_counter() - self._began)
             self.show(f"{done:,} of {whole:,} {what}{left}")

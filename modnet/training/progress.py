@@ -190,7 +190,9 @@ class _Screen:
         if run.batches_per_epoch is None:
             return ""
         whole = run.training.epochs * run.batches_per_epoch
-        return time_left(_steps_done(run) - self.before, whole - self.before, now - self.began)
+        left = time_left(_steps_done(run) - self.before, whole - self.before, now - self.began)
+        may_stop = any(used.callback.type == "early_stopping" for used in run.training.callbacks)
+        return f"{left} at most" if left and may_stop else left
 
     def announced(self, text: str) -> None:
         """Says what the run has to wait for, on standard error where there is no bar: it is no line of the table."""

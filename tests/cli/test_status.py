@@ -23,7 +23,7 @@ def test_short_work_shows_nothing(clock, capsys):
     status = Status()
     clock[0] += 0.5
     status.show("half of it")
-    status.clear()
+    status.close()
     assert shown(capsys) == ""
 
 
@@ -33,8 +33,8 @@ def test_long_work_shows_a_line_that_fits_and_is_cleared(clock, capsys):
     status.show("a text that is much wider than the terminal is")
     clock[0] += 0.05
     status.show("too soon")
-    status.clear()
-    status.clear()
+    status.close()
+    status.close()
     assert shown(capsys) == "\ra text that is much wider tha\r"
 
 
