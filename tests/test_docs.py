@@ -186,6 +186,8 @@ def test_the_commands_print_what_their_page_shows(page, penguins, run):
     faulty = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_feature = 32")
     (penguins / "faulty.toml").write_text(faulty.replace('"softmax"', '"softmx"'))
     (penguins / "odd.csv").write_text(ODD)
+    small = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_features = 8")
+    (penguins / "small.toml").write_text(small)
     for command, expected in sessions(ROOT / "docs" / f"{page}.md"):
         line, shows_status, _ = command.partition("; echo $?")
         result = run(line)
