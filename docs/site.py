@@ -29,6 +29,7 @@ SOURCES = (
     "examples/**/README.md",
     "plugins/**/README.md",
     "benchmarks/**/*.md",
+    "changelog.d/README.md",
     "C*.md",
     "SECURITY.md",
 )
@@ -44,7 +45,7 @@ FRONT = "---\nhide:\n  - navigation\n  - toc\n---\n\n"
 """Before the front page, which has its width to itself."""
 
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
-NAMED = re.compile(r"^<!-- file: (\S+) -->\n```(\w+)$", re.MULTILINE)
+NAMED = re.compile(r"^<!-- (?:file|shows): (\S+) -->\n```(\w+)$", re.MULTILINE)
 """A block of a tutorial that is the text of a file: the site shows the name above it."""
 LINK = re.compile(r"(?<=\]\()(?P<inline>[^)\s]+)(?=\))|(?<=src=\")(?P<attribute>[^\"]+)(?=\")")
 ELSEWHERE = re.compile(r"[a-z]+:|//")

@@ -30,7 +30,9 @@ NEEDS = {
 NOT_COMPARED = "<!-- not compared: "
 """In the line before a block that is run, followed by the reason why its output may be another one."""
 
-FILE = re.compile(r"<!-- file: (\S+) -->")
+FILE = re.compile(r"<!-- (file|shows): (\S+) -->")
+"""In the line before a block that the reader writes into a file, or that shows what is in one."""
+
 INSTALL = [
     "python",
     "-m",
@@ -69,8 +71,10 @@ class Reader:
     def block(self, comment, language, code):
         name = FILE.match(comment)
         compared = not comment.startswith(NOT_COMPARED)
-        if name:
-            Path(name[1]).write_text(code, encoding="utf-8")
+        if name and name[1] == "file":
+            Path(name[2]).write_text(code, encoding="utf-8")
+        elif name:
+            same(name[2], code, Path(name[2]).read_text(encoding="utf-8"))
         elif language == "console":
             for entry in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
                 command, _, expected = entry.partition("\n")
