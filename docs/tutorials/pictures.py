@@ -65,11 +65,12 @@ def service(folder: Path) -> bytes:
 
 def page(address: str, folder: Path) -> bytes:
     with Browser(find(), folder / "profile") as window:
-        window.send("Emulation.setDeviceMetricsOverride", width=620, height=720, deviceScaleFactor=1, mobile=False)
+        window.send("Emulation.setDeviceMetricsOverride", width=620, height=840, deviceScaleFactor=1, mobile=False)
         window.open(address, "document.querySelector('#fields input') !== null")
         window.evaluate("document.querySelector('#row').requestSubmit()")
         while window.evaluate("document.querySelector('#answer').hidden"):
             time.sleep(0.05)
+        window.evaluate("scrollTo(0, 0)")
         return window.picture()
 
 
