@@ -89,7 +89,8 @@ def built(folder: Path) -> Iterator[str]:
 
 
 def is_ours(path: Path) -> bool:
-    return not {"build", "node_modules", ".venv"} & set(path.relative_to(ROOT).parts)
+    parts = path.relative_to(ROOT).parts
+    return not {"build", "node_modules"} & set(parts) and not any(part.startswith(".") for part in parts)
 
 
 # Where a file of the repository stands in the site
