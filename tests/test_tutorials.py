@@ -154,6 +154,7 @@ def same(what, expected, printed):
     assert equal, f"{what}\nexpected:\n{expected}\nprinted:\n{printed}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(FOLDER.glob("*.md")), ids=lambda page: page.stem)
 def test_a_tutorial_does_what_it_says(page, tmp_path, monkeypatch):
     for module in ("click", "rich", *NEEDS.get(page.stem, ())):
