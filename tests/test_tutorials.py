@@ -20,7 +20,7 @@ from tests.test_docs import BLOCK, NOT_RUN, ROOT, rounded
 
 FOLDER = ROOT / "docs" / "tutorials"
 NEEDS = {
-    "images": ["PIL", "modnet_conv", "modnet_tables"],
+    "images": ["PIL", "matplotlib", "modnet_conv", "modnet_tables"],
     "plugin": ["hatchling", "jsonschema"],
     "service": ["modnet_serve"],
     "text": ["modnet_recurrent", "modnet_text"],

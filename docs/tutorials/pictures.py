@@ -1,8 +1,9 @@
 """Draws the pictures of the tutorials: `python docs/tutorials/pictures.py`.
 
-That of the service is taken from a browser like Chromium, and needs modnet-serve.
+They need the plugins of the tutorials and matplotlib; that of the service is taken from a browser like Chromium.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,21 @@ def digits() -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
+def confusion(folder: Path) -> str:
+    """What `modnet plot confusion` draws in the tutorial of images, whose files and scripts are taken from its page."""
+    page = (FOLDER / "images.md").read_text(encoding="utf-8")
+    (spec,) = re.findall(r"^<!-- file: shift.toml -->\n```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    prepare = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+    (folder / "examples").symlink_to(ROOT / "examples")
+    writing = folder / "writing"
+    writing.mkdir()
+    (writing / "shift.toml").write_text(spec, encoding="utf-8")
+    drawn = ["-m", "modnet", "plot", "confusion", "shift.modnet", "test", "-o", "confusion.svg"]
+    for arguments in (["-c", prepare], ["-m", "modnet", "train", "shift.toml"], drawn):
+        subprocess.run([sys.executable, *arguments], cwd=writing, check=True, stdout=subprocess.DEVNULL)
+    return (writing / "confusion.svg").read_text(encoding="utf-8")
+
+
 def service(folder: Path) -> bytes:
     """The page on which a model of `modnet serve` is tried, with an answer."""
     modnet = [sys.executable, "-m", "modnet"]
@@ -77,4 +93,5 @@ def page(address: str, folder: Path) -> bytes:
 if __name__ == "__main__":
     (FOLDER / "digits.svg").write_text(digits(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
+        (FOLDER / "confusion.svg").write_text(confusion(Path(folder)), encoding="utf-8")
         (FOLDER / "service.png").write_bytes(service(Path(folder)))
