@@ -1,4 +1,4 @@
-"""The house that docs/design.md describes: what may import what, when, and that the core requires next to nothing."""
+"""The levels that docs/design.md describes: what may import what, when, and that the core requires next to nothing."""
 
 import ast
 import re
@@ -140,15 +140,15 @@ def imports_of(path: Path) -> Iterator[Import]:
     yield from visit(ast.parse(path.read_text(encoding="utf-8")), "at once")
 
 
-def floors() -> dict[str, int]:
-    """Module or package -> its floor, 0 the highest, as docs/design.md has them."""
+def levels() -> dict[str, int]:
+    """Module or package -> its level, 0 the highest, as docs/design.md has them."""
     text = DESIGN.read_text(encoding="utf-8")
     (listed,) = re.findall(r"Imports go down this list and never up\.\n\n((?: {4}.+\n)+)", text)
     names = [re.split(r" {2,}", line.strip())[0].split(", ") for line in listed.splitlines()]
-    return {f"modnet.{name}": floor for floor, line in enumerate(names) for name in line}
+    return {f"modnet.{name}": level for level, line in enumerate(names) for name in line}
 
 
-FLOORS = floors()
+LEVELS = levels()
 PATHS = sorted(PACKAGE.rglob("*.py"))
 NAMES = {module_of(path) for path in PATHS}
 IMPORTS = [found for path in PATHS for found in imports_of(path)]
@@ -156,18 +156,18 @@ WITHIN = [found for found in IMPORTS if found.imported in NAMES and found.import
 """Imports of modules of the package, but for those of `modnet` itself, which loads what it offers when it is used."""
 
 
-def floor_of(module: str) -> int:
-    return FLOORS[".".join(module.split(".")[:2])]
+def level_of(module: str) -> int:
+    return LEVELS[".".join(module.split(".")[:2])]
 
 
-def test_every_module_has_a_floor_and_every_floor_its_modules():
+def test_every_module_has_a_level_and_every_level_its_modules():
     found = {f"modnet.{path.relative_to(PACKAGE).parts[0].removesuffix('.py')}" for path in PATHS}
-    assert found - {"modnet.__init__", "modnet.__main__"} == set(FLOORS)
+    assert found - {"modnet.__init__", "modnet.__main__"} == set(LEVELS)
 
 
 def test_no_import_goes_up():
     inside = [found for found in WITHIN if "modnet.__main__" not in found and found.imported != "modnet"]
-    assert [found for found in inside if floor_of(found.imported) < floor_of(found.importer)] == []
+    assert [found for found in inside if level_of(found.imported) < level_of(found.importer)] == []
 
 
 def test_modules_import_each_other_in_no_circle():

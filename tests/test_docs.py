@@ -2,6 +2,7 @@
 
 import doctest
 import fnmatch
+import importlib.util
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -23,7 +25,7 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 BESIDE = [
     page for folder in ("benchmarks", "examples", "plugins") for page in sorted((ROOT / folder).rglob("README.md"))
 ]
-PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS, *BESIDE]
+PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "changelog.d" / "README.md", *DOCS, *BESIDE]
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = "<!-- not run: "
@@ -63,7 +65,9 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def with_blocks(language: str) -> list[Path]:
-    return [page for page in (README, *DOCS) if blocks(page, language)]
+    """The pages whose blocks are tried here; those of the reference of plugins are built where they are written."""
+    of_plugins = ROOT / "docs" / "reference" / "plugins"
+    return [page for page in (README, *DOCS) if page.parent != of_plugins and blocks(page, language)]
 
 
 def name_of(page: Path) -> str:
@@ -80,9 +84,40 @@ def test_the_generated_parts_are_up_to_date():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_drawing_is_shown():
+    folder = ROOT / "docs" / "reference"
+    shown = {
+        (page.parent / target).resolve()
+        for page in folder.rglob("*.md")
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == set(folder.rglob("*.svg"))
+    assert max(path.stat().st_size for path in shown) < 10_000
+
+
+def test_a_drawing_is_out_of_date_if_more_than_rounding_has_moved_it(drawing):
+    curve = drawing.Curve("y", (0.0, 1.0, 2.0), (0.0, 0.5, 2.0))
+    first, rounded, other = (
+        drawing.svg("a curve", [drawing.Panel("y", "x", [curve._replace(ys=(0.0, y, 2.0))])]) for y in (0.5, 0.503, 0.6)
+    )
+    assert first != rounded
+    assert drawing.looks_like(first, rounded)
+    assert not drawing.looks_like(first, other)
+    assert not drawing.looks_like(first, first.replace('fill="none"', "", 1))
+
+
+@pytest.fixture
+def drawing():
+    """docs/generation/drawing.py, which is in no package that is installed."""
+    spec = importlib.util.spec_from_file_location("drawing", ROOT / "docs" / "generation" / "drawing.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_reference_has_every_public_name():
-    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert re.findall(r"^### `modnet\.(\w+)`$", page, re.MULTILINE) == modnet.__all__
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## `modnet\.(\w+)`$", page, re.MULTILINE) == modnet.__all__
 
 
 # What is code
@@ -137,6 +172,28 @@ def test_the_commands_print_what_their_page_shows(page, penguins, run):
         assert shows_status or result.exit_code == 0, printed
         options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         assert doctest.OutputChecker().check_output(rounded(expected), rounded(printed), options), f"{line}\n{printed}"
+
+
+RECORDINGS = sorted(path for path in (ROOT / "docs" / "pictures").glob("*.svg") if "<desc>" in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("picture", RECORDINGS, ids=name_of)
+def test_the_commands_print_what_their_recording_shows(picture, penguins, run):
+    drawn = ElementTree.parse(picture)
+    transcript = drawn.findtext("{http://www.w3.org/2000/svg}desc").lstrip("\n")
+    shutil.copy(picture.with_name("faulty.toml"), penguins)
+    for entry in transcript.removeprefix("$ ").split("\n$ "):
+        command, _, expected = entry.partition("\n")
+        assert without_numbers(expected) == without_numbers(run(command).output), command
+
+
+def without_numbers(printed: str) -> str:
+    """The text without numbers, and without line breaks, since a terminal breaks lines where a pipe does not.
+
+    How many epochs are shown depends on the machine: rows of the table, which end with a time, are left out.
+    """
+    kept = [line for line in printed.splitlines() if not re.match(r" *\d.*\d ?s$", line)]
+    return re.sub(r"\d[\d.e,-]*", "#", "".join("".join(kept).split()))
 
 
 def rounded(printed: str) -> str:
