@@ -95,11 +95,14 @@ class ColumnSchema(Configuration):
             raise ValueError("expected separator if kind is labels, and only then")
         if (self.kind == "date") != bool(self.parts) or (self.kind == "text") != (self.buckets > 0):
             raise ValueError("expected parts if kind is date, and buckets if kind is text, and only then")
-        if self.ngrams[0] > self.ngrams[1] or (self.ngrams != NGRAMS and self.kind != "text"):
-            raise ValueError("ngrams are the shortest length and the longest, and only if kind is text")
+        self._check_ngrams()
         self._check_fill()
         self._check_range()
         self._check_interval()
+
+    def _check_ngrams(self) -> None:
+        if self.ngrams[0] > self.ngrams[1] or (self.ngrams != NGRAMS and self.kind != "text"):
+            raise ValueError("ngrams are the shortest length and the longest, and only if kind is text")
 
     def _check_range(self) -> None:
         given = (self.lowest, self.highest)
