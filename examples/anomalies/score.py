@@ -1,4 +1,4 @@
-"""Finds what is not normal by the error of the reconstruction, and draws it: anomalies.svg. The picture needs matplotlib.
+"""Finds what is not normal by the error of the reconstruction, and draws it: anomalies.svg (needs matplotlib).
 
 python score.py [--quantile 0.95]
 
