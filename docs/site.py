@@ -37,9 +37,20 @@ SOURCES = (
 
 STYLE = Path("docs/site.css")
 PICTURES = {".gif", ".jpg", ".png", ".svg"}
-LANGUAGES = {".py": "python", ".toml": "toml", ".js": "js", ".mjs": "js", ".html": "html", ".h": "c"}
-BINARY = {".ipynb", ".modnet", ".npz", ".zip"}
-"""What is offered as a file where a page links to it. Anything else is shown as text."""
+SHOWN = {
+    "": "text",
+    ".csv": "text",
+    ".h": "c",
+    ".html": "html",
+    ".js": "js",
+    ".json": "json",
+    ".mjs": "js",
+    ".py": "python",
+    ".toml": "toml",
+    ".txt": "text",
+    ".yml": "yaml",
+}
+"""What becomes a page with its text where a page links to it. Anything else is offered as a file."""
 
 FRONT = "---\nhide:\n  - navigation\n  - toc\n---\n\n"
 """Before the front page, which has its width to itself."""
@@ -106,7 +117,7 @@ def place(path: Path) -> PurePosixPath:
         return PurePosixPath(path.as_posix().lower())
     if path.suffix in PICTURES:
         return PurePosixPath(path)
-    return PurePosixPath("files", path if path.suffix in BINARY else f"{path}.md")
+    return PurePosixPath("files", f"{path}.md" if path.suffix in SHOWN else path)
 
 
 def staged(page: Path, text: str) -> tuple[str, set[Path]]:
@@ -133,7 +144,7 @@ def show(path: Path, target: Path) -> None:
     """Puts what is no page into the site: a picture or an archive as it is, else a page with its text."""
     if path == Path("README.md") or not (ROOT / path).exists():
         return  # the build tells where the link to such a file is
-    if path.suffix in PICTURES | BINARY:
+    if path.suffix not in SHOWN:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, target)
         return
@@ -141,9 +152,8 @@ def show(path: Path, target: Path) -> None:
         text = "\n".join(sorted(file.name for file in (ROOT / path).glob("*.*")))
     else:
         text = (ROOT / path).read_text(encoding="utf-8")
-    language = LANGUAGES.get(path.suffix, "text")
     head = f"---\ntitle: {path.name}\nsearch:\n  exclude: true\n---\n\n# {path.name}\n\n`{path.as_posix()}`\n\n"
-    write(target, f"{head}````{language}\n{text.rstrip()}\n````\n")
+    write(target, f"{head}````{SHOWN[path.suffix]}\n{text.rstrip()}\n````\n")
 
 
 def write(path: Path, text: str) -> None:
