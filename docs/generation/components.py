@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from generation.curves import drawing
 from generation.examples import example
-from generation.markdown import documentation, prose, table, toml
+from generation.markdown import documentation, prose, table, toml, typeset
 from modnet.configuration.fields import Configuration, Field
 from modnet.configuration.hints import checker_of
 from modnet.kinds import GROUPS, KINDS
@@ -126,7 +126,13 @@ def path_of_drawing(cls: type[Component]) -> str:
 def options_of(cls: type[Configuration]) -> str:
     texts = field_texts(cls)
     rows = [
-        (f"`{name}`", words(cls.hints()[name]), default_of(declared), str(declared.bounds), prose(texts.get(name, "")))
+        (
+            f"`{name}`",
+            words(cls.hints()[name]),
+            default_of(declared),
+            typeset(str(declared.bounds)),
+            prose(texts.get(name, "")),
+        )
         for name, declared in cls.__fields__.items()
     ]
     head = ("option", "type", "default", "bounds", "meaning")

@@ -11,15 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-"""Of the palette of Okabe and Ito, those that can be seen on white and on black."""
+from modnet.pictures.palette import COLOURS, QUIET
 
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 """Beside the colours, for readers who cannot tell these apart."""
 
 WIDTH, HEIGHT = 232.0, 150.0
 LEFT, RIGHT, TOP, BOTTOM, GAP, ROW = 44.0, 8.0, 22.0, 36.0, 8.0, 18.0
-GREY = "#7d7d7d"
 SAMPLE = 28.0
 """The room in a legend for a piece of the line."""
 LETTER = 6.1
@@ -80,7 +78,7 @@ def svg(title: str, panels: Sequence[Panel]) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" font-family="system-ui, sans-serif" font-size="11" '
-        f'fill="{GREY}">',
+        f'fill="{QUIET}">',
         f"<title>{escape(title)}</title>",
     ]
     for position, panel in enumerate(panels):
@@ -117,7 +115,7 @@ def drawn(panel: Panel, left: float, position: int) -> Iterator[str]:
         size_x, size_y = axes.x(half_x) - axes.x(0), axes.y(0) - axes.y(half_y)
         yield (
             f'<ellipse cx="{number(axes.x(0))}" cy="{number(axes.y(0))}" rx="{number(size_x)}" ry="{number(size_y)}" '
-            f'stroke="{GREY}" stroke-opacity="0.45"/>'
+            f'stroke="{QUIET}" stroke-opacity="0.45"/>'
         )
     if panel.bars:
         yield f'<path d="{axes.steps(panel.bars)}" stroke="{COLOURS[0]}" fill="{COLOURS[0]}" fill-opacity="0.35"/>'
@@ -170,7 +168,7 @@ class Axes:
         right, bottom = self.left + WIDTH, TOP + HEIGHT
         yield (
             f'<path d="M{number(self.left)},{number(TOP)}V{number(bottom)}H{number(right)}" fill="none" '
-            f'stroke="{GREY}"/>'
+            f'stroke="{QUIET}"/>'
         )
         lines = []
         for tick in ticks(self.x_low, self.x_high):
@@ -181,7 +179,7 @@ class Axes:
             y = self.y(tick)
             lines.append(f"M{number(self.left)},{number(y)}H{number(right)}")
             yield f'<text x="{number(self.left - 6)}" y="{number(y + 4)}" text-anchor="end">{tick:g}</text>'
-        yield f'<path d="{"".join(lines)}" stroke="{GREY}" stroke-opacity="0.25"/>'
+        yield f'<path d="{"".join(lines)}" stroke="{QUIET}" stroke-opacity="0.25"/>'
         middle = self.left + WIDTH / 2
         yield f'<text x="{number(middle)}" y="{number(bottom + 29)}" text-anchor="middle">{escape(x_label)}</text>'
 
