@@ -26,6 +26,9 @@ BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
 
 LONGEST_CURVE = 60
 
+LOGARITHMIC = 20.0
+"""A curve whose greatest value is more than so many times its least one is drawn on a logarithmic scale."""
+
 MOST_MODELS = 26
 
 CLOSE = 1e-5
@@ -218,7 +221,7 @@ def _curves(curves: Mapping[str, Array], width: int | None, groups: Sequence[Seq
         groups: the titles of those that are drawn on the same scale.
     """
     longest = min(max(map(len, curves)), 24)
-    room = min(LONGEST_CURVE, (width or 80) - longest - 2 * 12)
+    room = min(LONGEST_CURVE, (width or 80) - longest - 12 - 23)
     if room < len(BARS):
         return
     for group in groups:
@@ -227,12 +230,12 @@ def _curves(curves: Mapping[str, Array], width: int | None, groups: Sequence[Seq
         low, high = (float(together.min()), float(together.max())) if len(together) else (0.0, 0.0)
         for title in group:
             values = curves[title]
-            ends = f"{_number(values[0]):>10}  {_drawn(values, low, high, room)}  {_number(values[-1])}"
-            yield f"{short(title, longest):<{longest}}{ends}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+            line = f"{short(title, longest):<{longest}}{values[0]:>10.4g}"
+            if low > 0 and high > LOGARITHMIC * low:
+                curve, scale = _drawn(np.log(values), math.log(low), math.log(high), room), "  log scale"
+            else:
+                curve, scale = _drawn(values, low, high, room), ""
+            yield f"{line}  {curve}  {values[-1]:.4g}{scale}"
 
 
 def _drawn(values: Array, low: float, high: float, room: int) -> str:
