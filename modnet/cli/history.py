@@ -11,15 +11,12 @@ import click
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.assessment.histories import read_history
 from modnet.cli.cells import quoted, safe_name
 from modnet.cli.output import echo, echo_json, room, tell
 from modnet.engine.courses import courses_of
 from modnet.engine.history import History
-from modnet.errors import DataError
 from modnet.kinds.figures import figure_text, figure_title
-from modnet.model.figures import unpacked
-from modnet.model.header import Header
-from modnet.model.reader import opened, structure
 from modnet.screen import fitted, folded, short
 from modnet.training.progress import interval
 from modnet.words import counted
@@ -39,7 +36,7 @@ CLOSE = 1e-5
 
 
 class Course(NamedTuple):
-    """The epochs of a model file.
+    """The epochs of a model file or of a log.
 
     Attributes:
         model: the file.
@@ -98,14 +95,8 @@ def run(models: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
 
 
 def _course(model: str) -> Course:
-    with opened(model) as file:
-        found = structure(file)
-        figures = unpacked(file, Header.of_file(file.path, found.header), found)
-    history = History.of(figures["history"])
-    if not isinstance(history, History) or not courses_of(history):
-        raise DataError(f"{model}: the file has no history: its network was not trained by modnet, or edit dropped it")
-    metrics = figures["metrics"]
-    return Course(model, history, metrics if isinstance(metrics, Mapping) else {})
+    found = read_history(model)
+    return Course(model, found.history, found.metrics)
 
 
 def _is_number(value: Any) -> bool:

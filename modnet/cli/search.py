@@ -105,7 +105,9 @@ def _check_resumed(path: Path, place: Path, resume: bool) -> None:
     """Checks that no earlier search is lost, nor a spec that no search has written."""
     begun = (place / JOURNAL).exists()
     if begun and not resume:
-        raise ModnetError(f"{place} has a search already; use --resume to go on with it, or another -o to search anew")
+        raise ModnetError(
+            f"{place} has a search already; use --resume to continue it, or another -o to start a new one"
+        )
     if path.exists() and not begun:
         raise FileExistsError(EEXIST, "it is there already", str(path))
     if resume and not begun:

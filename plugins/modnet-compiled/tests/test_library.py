@@ -94,6 +94,13 @@ def test_no_compiler(cache, monkeypatch):
     assert not list(cache.iterdir())
 
 
+def test_windows(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delattr(os, "geteuid")
+    with pytest.raises(modnet.ModnetError, match='"onnxruntime" runs on Windows'):
+        library.library.__wrapped__("float32")
+
+
 def test_a_compiler_that_fails(cache, tmp_path, monkeypatch):
     broken = tmp_path / "cc"
     broken.write_text("#!/bin/sh\necho 'run.c: no such thing' >&2\nexit 1\n")
