@@ -61,7 +61,7 @@ def test_errors_stay(run, model, command):
 def test_warnings_stay(run, model):
     checkpoints = Path("pets.checkpoints")
     checkpoints.mkdir()
-    Path(model).replace(checkpoints / "step-5.modnet")
+    Path(model).replace(checkpoints / "step-0000000005.modnet")
     result = run("train", "pets.toml", "-q")
     assert result.stderr.startswith("warning: pets.checkpoints has checkpoints of an earlier run")
 
