@@ -30,6 +30,7 @@ SOURCES = (
     "plugins/**/README.md",
     "benchmarks/**/*.md",
     "changelog.d/README.md",
+    "tests/**/README.md",
     "C*.md",
     "SECURITY.md",
 )
