@@ -296,6 +296,9 @@ def plugins(place: Place) -> None:
             if not passed:
                 pool.shutdown(cancel_futures=True)
                 raise Failed(name)
+    # The reference of plugins, and the pages that bring weights along by them.
+    main.run("python", "docs/generate.py", "--check")
+    main.run("pytest", "tests/test_coming_from.py", **ONE_THREAD)
 
 
 @step

@@ -29,6 +29,7 @@ SOURCES = (
     "examples/**/README.md",
     "plugins/**/README.md",
     "benchmarks/**/*.md",
+    "tests/**/README.md",
     "changelog.d/README.md",
     "tests/**/README.md",
     "C*.md",
@@ -118,7 +119,9 @@ def place(path: Path) -> PurePosixPath:
         return PurePosixPath(path.as_posix().lower())
     if path.suffix in PICTURES:
         return PurePosixPath(path)
-    return PurePosixPath("files", f"{path}.md" if path.suffix in SHOWN else path)
+    # Zensical leaves out folders whose name begins with a dot.
+    file = PurePosixPath("files", *(part.lstrip(".") for part in path.parts))
+    return file.with_name(f"{file.name}.md") if path.suffix in SHOWN else file
 
 
 def staged(page: Path, text: str) -> tuple[str, set[Path]]:
