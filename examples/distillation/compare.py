@@ -13,7 +13,7 @@ import numpy as np
 import modnet
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--seeds", type=int, default=10)
@@ -70,9 +70,7 @@ for place, (name, few) in enumerate(accuracies.items()):
     left.scatter(few, np.full(len(few), -place), s=26, alpha=0.6, color=f"C{place}")
     left.scatter(np.mean(few), -place, s=220, marker="|", color=f"C{place}")
 left.set_yticks([0, -1, -2], accuracies, color="black")
-left.set(
-    xlabel="accuracy on 397 digits by other people", ylim=(-2.6, 0.6), title="A dot for each seed, a line at the mean"
-)
+left.set(xlabel="accuracy on 397 digits by other people", ylim=(-2.6, 0.6), title="A dot for each seed, a line at the mean")
 example = int(np.flatnonzero(soft.max(axis=1) < 0.7)[0])
 right.bar(range(10), soft[example], color="C1")
 right.set_xticks(range(10))

@@ -13,8 +13,8 @@ import numpy as np
 import modnet
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-from fourier import FourierFeatures
+import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
+from fourier import FourierFeatures  # noqa: E402
 
 folder = Path(__file__).parent
 modnet.default_registry().register(FourierFeatures)

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import modnet
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
 
 folder = Path(__file__).parent
 GROUPS = 10
@@ -56,9 +56,7 @@ print(f"{'':32}  AUC    average precision  log loss  calibration error")
 for title, p in found.items():
     predicted, true = in_groups(p)
     figures = roc_auc_score(y_test, p), average_precision_score(y_test, p), log_loss(y_test, p)
-    print(
-        "{:32}  {:.3f}  {:.3f}              {:.4f}    {:.4f}".format(title, *figures, np.abs(predicted - true).mean())
-    )
+    print("{:32}  {:.3f}  {:.3f}              {:.4f}    {:.4f}".format(title, *figures, np.abs(predicted - true).mean()))
 
 p = found["network"]
 print("\nthreshold  predicted to die  of these died  found of all who died")

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from modnet_torch import load_state_dict
 from sklearn.linear_model import LogisticRegression
 
 import modnet
+from modnet_torch import load_state_dict
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--seeds", type=int, default=5)

@@ -3,9 +3,8 @@
 python train.py
 """
 
-from modnet_torch import load_state_dict
-
 import modnet
+from modnet_torch import load_state_dict
 
 network = modnet.build("transfer.toml")
 print(load_state_dict(network, "pretrained.safetensors", strict=False))  # not strict: the head is not in the file
