@@ -43,7 +43,12 @@ LANGUAGES = {".py": "python", ".toml": "toml", ".js": "js", ".mjs": "js", ".html
 BINARY = {".ipynb", ".modnet", ".npz", ".zip"}
 """What is offered as a file where a page links to it. Anything else is shown as text."""
 
+FRONT = "---\nhide:\n  - navigation\n  - toc\n---\n\n"
+"""Before the front page, which has its width to itself."""
+
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"^<!-- file: (\S+) -->\n```(\w+)$", re.MULTILINE)
+"""A block of a tutorial that is the text of a file: the site shows the name above it."""
 LINK = re.compile(r"(?<=\]\()(?P<inline>[^)\s]+)(?=\))|(?<=src=\")(?P<attribute>[^\"]+)(?=\")")
 ELSEWHERE = re.compile(r"[a-z]+:|//")
 
@@ -55,7 +60,7 @@ def main() -> int:
     shown: set[Path] = set()
     for page in pages:
         text, linked = staged(page, (ROOT / page).read_text(encoding="utf-8"))
-        write(place(page), text)
+        write(place(page), FRONT + text if page == Path("docs/index.md") else text)
         shown |= linked
     for path in shown - set(pages):
         show(path)
@@ -116,7 +121,7 @@ def staged(page: Path, text: str) -> tuple[str, set[Path]]:
         there = os.path.relpath(place(path), place(page).parent)
         return f"{there}#{anchor}" if anchor else there
 
-    parts = FENCED.split(text)
+    parts = FENCED.split(NAMED.sub(r'```\2 title="\1"', text))
     parts[::2] = [LINK.sub(moved, part) for part in parts[::2]]
     return "".join(parts), linked
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.datasets.read import read_data as read_data
     from modnet.engine.build import build as build
     from modnet.engine.card import ModelCard as ModelCard
+    from modnet.engine.courses import plot_histories as plot_histories
     from modnet.engine.folding import fold as fold
     from modnet.engine.history import History as History
     from modnet.engine.network import Network as Network
@@ -152,6 +153,7 @@ _HOMES = {
     "modnet.specs.model": ("Spec",),
     "modnet.specs.reader": ("read_spec",),
     "modnet.threads": ("set_threads",),
+    "modnet.engine.courses": ("plot_histories",),
     "modnet.engine.history": ("History",),
     "modnet.training.evaluate": ("evaluate",),
     "modnet.training.profiling": ("profile",),

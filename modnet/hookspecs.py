@@ -1,7 +1,7 @@
 """What a module of hooks can do for modnet, hook by hook: what each is given, and what it gives.
 
 The manager of `plugins/hooks.py` finds this module by its name, when the first hook is called: the hooks speak of
-networks and tables, which are on floors above the one where plugins are found.
+networks and tables, which are on levels above the one where plugins are found.
 """
 
 from __future__ import annotations

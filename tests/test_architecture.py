@@ -1,4 +1,4 @@
-"""The house that docs/design.md describes: what may import what, when, and that the core requires next to nothing."""
+"""The levels that docs/design.md describes: what may import what, when, and that the core requires next to nothing."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
-    "modnet.assessment.pictures": {"matplotlib": "an optional library", "matplotlib.text": "as above"},
+    "modnet.assessment.plots.confusion": {"matplotlib.colors": "an optional library"},
     "modnet.assessment.report.page": {"jinja2": "an optional library", "markupsafe": "a part of jinja2"},
     "modnet.assessment.search.study": {"optuna": "an optional library"},
     "modnet.cli": {
@@ -47,6 +47,8 @@ INSIDE = {
     "modnet.engine.network": {
         "modnet.engine.rows": "a network without a table needs none of it",
         "modnet.data.schema": "as above",
+        "modnet.engine.drawing": "a process that only predicts draws nothing",
+        "modnet.engine.notebook": "as above",
     },
     "modnet.memory": {"resource": "not there on Windows"},
     "modnet.model.container": {"concurrent.futures": "for large files"},
@@ -54,7 +56,9 @@ INSIDE = {
     "modnet.plugins.registry": {
         "modnet.plugins.hooks": "imports pluggy, which a network of built-ins does not need",
         "modnet.plugins.kernels": "for training alone",
+        "modnet.plugins.notebook": "for notebooks",
     },
+    "modnet.specs.model": {"modnet.specs.notebook": "for notebooks; every process that predicts imports this module"},
     "modnet.specs.source": {
         "modnet.specs.syntax": "its patterns take 3 ms to compile, and few files have faults",
         "modnet.specs.yaml_positions": "as above, and an optional library",
@@ -70,7 +74,20 @@ INSIDE = {
     },
     "modnet.model.url": {"fsspec.core": "an optional library"},
     "modnet.threads": {"threadpoolctl": "an optional library"},
-    "modnet.engine.history": {"matplotlib.figure": "an optional library"},
+    "modnet.engine.card": {"modnet.engine.notebook": "for notebooks; every process that predicts imports this module"},
+    "modnet.engine.courses": {"matplotlib.lines": "an optional library"},
+    "modnet.engine.history": {
+        "modnet.engine.courses": "a process that only predicts draws nothing",
+        "modnet.engine.notebook": "as above",
+    },
+    "modnet.pictures.figure": {
+        "matplotlib": "an optional library",
+        "matplotlib.figure": "as above",
+        "matplotlib.text": "as above",
+    },
+    "modnet.training.live": {
+        "modnet.engine.notebook": "for notebooks; every training with `progress` imports this module"
+    },
     "modnet.training.progress": {
         "rich": "an optional library",
         "rich.console": "as above",
@@ -93,7 +110,7 @@ OPTIONAL = {
     "threadpoolctl": ("modnet.threads",),
     "jinja2": ("modnet.assessment.report.page",),
     "markupsafe": ("modnet.assessment.report.page",),
-    "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
+    "matplotlib": ("modnet.pictures.figure", "modnet.engine.courses", "modnet.assessment.plots"),
     "optuna": ("modnet.assessment.search.study",),
     "fsspec": ("modnet.model.url",),
     "pyarrow": ("modnet.data.frames",),
@@ -140,15 +157,15 @@ def imports_of(path: Path) -> Iterator[Import]:
     yield from visit(ast.parse(path.read_text(encoding="utf-8")), "at once")
 
 
-def floors() -> dict[str, int]:
-    """Module or package -> its floor, 0 the highest, as docs/design.md has them."""
+def levels() -> dict[str, int]:
+    """Module or package -> its level, 0 the highest, as docs/design.md has them."""
     text = DESIGN.read_text(encoding="utf-8")
     (listed,) = re.findall(r"Imports go down this list and never up\.\n\n((?: {4}.+\n)+)", text)
     names = [re.split(r" {2,}", line.strip())[0].split(", ") for line in listed.splitlines()]
-    return {f"modnet.{name}": floor for floor, line in enumerate(names) for name in line}
+    return {f"modnet.{name}": level for level, line in enumerate(names) for name in line}
 
 
-FLOORS = floors()
+LEVELS = levels()
 PATHS = sorted(PACKAGE.rglob("*.py"))
 NAMES = {module_of(path) for path in PATHS}
 IMPORTS = [found for path in PATHS for found in imports_of(path)]
@@ -156,18 +173,18 @@ WITHIN = [found for found in IMPORTS if found.imported in NAMES and found.import
 """Imports of modules of the package, but for those of `modnet` itself, which loads what it offers when it is used."""
 
 
-def floor_of(module: str) -> int:
-    return FLOORS[".".join(module.split(".")[:2])]
+def level_of(module: str) -> int:
+    return LEVELS[".".join(module.split(".")[:2])]
 
 
-def test_every_module_has_a_floor_and_every_floor_its_modules():
+def test_every_module_has_a_level_and_every_level_its_modules():
     found = {f"modnet.{path.relative_to(PACKAGE).parts[0].removesuffix('.py')}" for path in PATHS}
-    assert found - {"modnet.__init__", "modnet.__main__"} == set(FLOORS)
+    assert found - {"modnet.__init__", "modnet.__main__"} == set(LEVELS)
 
 
 def test_no_import_goes_up():
     inside = [found for found in WITHIN if "modnet.__main__" not in found and found.imported != "modnet"]
-    assert [found for found in inside if floor_of(found.imported) < floor_of(found.importer)] == []
+    assert [found for found in inside if level_of(found.imported) < level_of(found.importer)] == []
 
 
 def test_modules_import_each_other_in_no_circle():

@@ -2,6 +2,7 @@
 
 import doctest
 import fnmatch
+import importlib.util
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -27,8 +29,8 @@ BESIDE = [
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "changelog.d" / "README.md", *DOCS, *BESIDE]
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = "<!-- not run: "
-"""In the line before a block of Python, followed by the reason."""
+NOT_RUN = ("<!-- not run: ", "<!-- needs: ")
+"""In the line before a block of Python, followed by the reason, or by the libraries with which other tests run it."""
 
 ODD = """\
 island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year
@@ -64,7 +66,12 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def with_blocks(language: str) -> list[Path]:
-    return [page for page in (README, *DOCS) if blocks(page, language)]
+    """The pages whose blocks are tried here.
+
+    Those of the reference of plugins are built where they are written; tests/test_tutorials.py tries the tutorials.
+    """
+    elsewhere = (ROOT / "docs" / "reference" / "plugins", ROOT / "docs" / "tutorials")
+    return [page for page in (README, *DOCS) if page.parent not in elsewhere and blocks(page, language)]
 
 
 def name_of(page: Path) -> str:
@@ -81,9 +88,47 @@ def test_the_generated_parts_are_up_to_date():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_drawing_is_shown():
+    folder = ROOT / "docs" / "reference"
+    shown = {
+        (page.parent / target).resolve()
+        for page in folder.rglob("*.md")
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == set(folder.rglob("*.svg"))
+    assert max(path.stat().st_size for path in shown) < 10_000
+
+
+def test_a_drawing_is_out_of_date_if_more_than_rounding_has_moved_it():
+    drawing = of_generation("drawing")
+    curve = drawing.Curve("y", (0.0, 1.0, 2.0), (0.0, 0.5, 2.0))
+    first, rounded, other = (
+        drawing.svg("a curve", [drawing.Panel("y", "x", [curve._replace(ys=(0.0, y, 2.0))])]) for y in (0.5, 0.503, 0.6)
+    )
+    assert first != rounded
+    assert drawing.looks_like(first, rounded)
+    assert not drawing.looks_like(first, other)
+    assert not drawing.looks_like(first, first.replace('fill="none"', "", 1))
+
+
+def test_what_is_typed_in_docstrings_gets_signs():
+    prose = of_generation("markdown").prose
+    assert prose("theta -= eta g / sqrt(v**2 + e) * 2, g^2 >= 0") == "θ -= η g / √(v² + e) · 2, g² ≥ 0"
+    assert prose("(n,) -> (m,), 1.6 n^0.56, p**gamma") == "(n,) → (m,), 1.6 n^0.56, p^gamma"
+    assert prose("`a * b` of *args\n\n    y = a * b") == "`a * b` of \\*args\n\n    y = a * b"
+
+
+def of_generation(name):
+    """A module of docs/generation, which is in no package that is installed."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "generation" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_reference_has_every_public_name():
-    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert re.findall(r"^### `modnet\.(\w+)`$", page, re.MULTILINE) == modnet.__all__
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## `modnet\.(\w+)`$", page, re.MULTILINE) == modnet.__all__
 
 
 # What is code
@@ -140,11 +185,34 @@ def test_the_commands_print_what_their_page_shows(page, penguins, run):
         assert doctest.OutputChecker().check_output(rounded(expected), rounded(printed), options), f"{line}\n{printed}"
 
 
+RECORDINGS = sorted(path for path in (ROOT / "docs" / "pictures").glob("*.svg") if "<desc>" in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("picture", RECORDINGS, ids=name_of)
+def test_the_commands_print_what_their_recording_shows(picture, penguins, run):
+    drawn = ElementTree.parse(picture)
+    transcript = drawn.findtext("{http://www.w3.org/2000/svg}desc").lstrip("\n")
+    shutil.copy(picture.with_name("faulty.toml"), penguins)
+    for entry in transcript.removeprefix("$ ").split("\n$ "):
+        command, _, expected = entry.partition("\n")
+        assert without_numbers(expected) == without_numbers(run(command).output), command
+
+
+def without_numbers(printed: str) -> str:
+    """The text without numbers, and without line breaks, since a terminal breaks lines where a pipe does not.
+
+    How many epochs are shown depends on the machine: rows of the table, which end with a time, are left out.
+    """
+    kept = [line for line in printed.splitlines() if not re.match(r" *\d.*\d ?s$", line)]
+    return re.sub(r"\d[\d.e,-]*", "#", "".join("".join(kept).split()))
+
+
 def rounded(printed: str) -> str:
     """The text without the numbers that differ from machine to machine: measured ones, and versions."""
     return re.sub(
         r"""
         \d+(\.\d+)+(e[-+]\d+)?          # a loss, a time, a version
+        | \d+m\d\ds                     # a long time
         | (?<=,)[\d.e-]+                # a probability
         | (?<=\()\d+\ of\ \d+           # (69 of 69)
         | \d+(?=\ epochs)

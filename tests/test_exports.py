@@ -36,8 +36,8 @@ def test_type_checkers_and_programs_see_the_same_names():
 
 def test_the_front_door_is_small_and_every_name_has_its_page():
     assert len(modnet.__all__) <= 70
-    reference = Path(modnet.__file__).parent.parent / "docs" / "reference.md"
-    assert re.findall(r"^### `modnet\.(\w+)`$", reference.read_text(encoding="utf-8"), re.M) == list(modnet.__all__)
+    reference = Path(modnet.__file__).parent.parent / "docs" / "reference" / "python.md"
+    assert re.findall(r"^## `modnet\.(\w+)`$", reference.read_text(encoding="utf-8"), re.M) == list(modnet.__all__)
 
 
 @pytest.mark.parametrize(("module", "name"), names_for_type_checkers(), ids=lambda value: value)

@@ -17,6 +17,7 @@ from modnet.metrics.probabilities import CalibrationError, LogLoss
 from modnet.model.transfer import load_parameters
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
+from modnet.screen import fitted
 from modnet.specs.model import NetworkSpec
 from modnet.training.evaluate import evaluate
 from modnet.training.heads import Head, decides, has_labels
@@ -31,7 +32,7 @@ from modnet.training.temperatures import (
     reset_temperatures,
 )
 from modnet.training.train import merged_training
-from modnet.words import free_name, in_columns, show
+from modnet.words import free_name, show
 
 BEFORE = "_uncalibrated"
 """Is added to the name of a node that gave an output, where the temperature behind it takes the name."""
@@ -52,13 +53,17 @@ class Calibration(Record, eq=False):
     after: Mapping[str, float]
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
         several = len(self.temperatures) > 1
         rows = [["", "before", "after"]]
         for name, found in self.temperatures.items():
             rows.append([f"temperature of {name}" if several else "temperature", "1", str(found)])
         for name, value in self.before.items():
             rows.append([figure_title(name), figure_text(name, value), figure_text(name, self.after[name])])
-        return "\n".join(in_columns(rows, left=1))
+        return "\n".join(fitted(rows, 1, width))
 
 
 def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | None = None) -> Calibration:

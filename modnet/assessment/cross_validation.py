@@ -163,7 +163,11 @@ class CrossValidation(Record, eq=False):
         return {**{name if name in self.about else f"{name} (given)": a for name, a in known.items()}, **decoded}
 
     def __str__(self) -> str:
-        return spread_table(self.spread, self.figures, self.base)
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
+        return spread_table(self.spread, self.figures, self.base, width)
 
 
 class CrossValidator:

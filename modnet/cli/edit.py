@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modnet.cli.output import echo
+from modnet.cli.output import tell
 from modnet.cli.places import check_output
 from modnet.cli.settings import parse_pairs
 from modnet.engine.folding import RESULT
@@ -68,7 +68,7 @@ def run(
             rename=rename,
             take=take,
         )
-    echo(f"{output}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
+    tell(f"{output}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
 
 
 def _write_folded(model: str, output: Path) -> None:
@@ -80,11 +80,11 @@ def _write_folded(model: str, output: Path) -> None:
     found = network.card.results[RESULT]
     save(network, output)
     for name, where in found["folded"].items():
-        echo(f"folded  {name}: {where}")
+        tell(f"folded  {name}: {where}")
     for name, reason in found["left"].items():
-        echo(f"left    {name}: {reason}")
+        tell(f"left    {name}: {reason}")
     if not found["folded"]:
-        echo("nothing in it can be folded")
+        tell("nothing in it can be folded")
 
 
 def _value(key: str, text: str) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from modnet.cli.data import read_to_measure, say
+from modnet.cli.data import read_to_measure
 from modnet.cli.failures import warn
+from modnet.cli.output import say
 from modnet.cli.places import check_output
 from modnet.datasets.dataset import Dataset
 from modnet.datasets.read import data_of

@@ -16,7 +16,7 @@ from modnet.data.faults import Report
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
 from modnet.data.path_columns import PathValue, with_path_columns
-from modnet.data.table import Table
+from modnet.data.table import Table, require_columns
 from modnet.data.values import has_decimal_comma
 from modnet.datasets.read import loader_for
 from modnet.engine.network import Network
@@ -169,11 +169,9 @@ class Predictor:
         found = tables_of(data, chunk, self._options(data))
         if not isinstance(found, NamedArrays):
             return map(self._encoded, found)
-        if self.keep != ():
-            raise DataError(f"{found.name}: found arrays, which have no columns to keep")
         self.account.notes.update(dict.fromkeys(found.notes))
         dataset = loader_for(self.network).dataset(found, schema, targets=False)
-        return self._of_arrays(found.name, dataset.inputs, chunk)
+        return self._of_arrays(dataset.inputs, self._kept_arrays(found, len(dataset)), chunk)
 
     def _options(self, data: str) -> ReadOptions:
         """How the file is read: what is carried through stays as it is spelled, if it is written as text."""
@@ -185,12 +183,20 @@ class Predictor:
         kept = names_of(data, options) if self.keep is None else self.keep
         return options.replace(texts=options.texts.union(kept))
 
-    def _of_arrays(self, name: str, inputs: Mapping[str, Array], chunk: int | None) -> Iterator[Rows]:
+    def _kept_arrays(self, found: NamedArrays, count: int) -> Table:
+        """The arrays that are carried through; those with one value for each row can be."""
+        columns = {name: array for name, array in found.arrays.items() if array.shape == (count,)}
+        names = columns if self.keep is None else self.keep
+        require_columns(columns, names, found.name, "an array with one value for each row is a column")
+        return Table({name: Column.of(columns[name], name) for name in names}, found.name)
+
+    def _of_arrays(self, inputs: Mapping[str, Array], kept: Table, chunk: int | None) -> Iterator[Rows]:
         count = len(next(iter(inputs.values())))
         size = max(1, chunk or count)
         for start in range(0, max(1, count), size):
             part = {key: array[start : start + size] for key, array in inputs.items()}
-            yield Rows(name, part, Table({}), partial(_row_name, start))
+            here = kept.take(np.arange(start, min(start + size, count)))
+            yield Rows(kept.name, part, here, partial(_row_name, start))
 
     def _encoded(self, table: Table) -> Rows:
         schema = self.network.card.schema

@@ -27,6 +27,7 @@ class ReadOptions(Record):
         sheet: of a workbook: the name of the sheet, or its position counted from 1.
         query: of a database: what to ask it, or the name of a table.
         size: of images: the (height, width) to which they are scaled.
+        channels: of images: 1 makes all of them grey, 3 gives all of them colour; by default, grey if all are.
     """
 
     encoding: str | None = None
@@ -40,6 +41,7 @@ class ReadOptions(Record):
     sheet: str | int | None = None
     query: str | None = None
     size: tuple[int, int] | None = None
+    channels: int | None = None
 
 
 DEFAULTS = ReadOptions()

@@ -20,6 +20,7 @@ READ_BY_PLUGIN = {
     "parquet": (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc"),
     "excel": (".xlsx", ".xlsm"),
     "spreadsheets": (".xls", ".xlsb", ".ods"),
+    "images": (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
 }
 """Extra of the plugin -> the endings of the files that it reads."""
 

@@ -174,21 +174,29 @@ def loader_for(network: Network, folder: str | PathLike[str] = "", registry: Reg
 
 
 def _options_for(network: Network) -> ReadOptions:
-    """How files for a network are read that no spec names: images come in its size, and texts as the spec has them.
+    """How files for a network are read that no spec names: images come in its shape, and texts as the spec has them.
 
     What a reader finds in each file by itself is not taken from the spec: later files may come from another program.
     """
-    sizes = {shape[:2] for shape in network.inputs.values() if len(shape) == 3 and None not in shape}
-    size = cast(tuple[int, int], sizes.pop()) if len(sizes) == 1 else None
+    images = _images_for(network)
     data = network.card.spec.data
     if data is None:
-        return DEFAULTS.replace(size=size)
-    return DEFAULTS.replace(
-        size=size,
+        return images
+    return images.replace(
         encoding=None if data.encoding in FOUND_ENCODINGS else data.encoding,
         delimiter=None if data.delimiter in FOUND_DELIMITERS else data.delimiter,
         comment=data.comment,
         header=data.header,
+    )
+
+
+def _images_for(network: Network) -> ReadOptions:
+    """Images in the size and with the channels that a network takes."""
+    shapes = [shape for shape in network.inputs.values() if len(shape) == 3 and None not in shape]
+    sizes, channels = {shape[:2] for shape in shapes}, {shape[2] for shape in shapes}
+    return DEFAULTS.replace(
+        size=cast(tuple[int, int], sizes.pop()) if len(sizes) == 1 else None,
+        channels=channels.pop() if channels in ({1}, {3}) else None,
     )
 
 

@@ -25,7 +25,10 @@ from modnet.specs.model import Spec
 from modnet.words import did_you_mean, show
 
 if TYPE_CHECKING:
+    import os
+
     from modnet.engine.rows import RowPredictor
+    from modnet.pictures.svg import Drawing
 
 
 class Network(BuiltGraph):
@@ -356,6 +359,33 @@ class Network(BuiltGraph):
     def summary(self) -> Summary:
         """The nodes with their shapes and sizes: an object with `.rows` that prints as a table."""
         return Summary.of(self)
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Drawing:
+        """Draws the network: its nodes, and the shapes of one sample of what passes between them.
+
+        Graphviz places the nodes if its program `dot` is installed; nothing else is needed. Activations stand beside
+        the layer before them. Where there are more than 120 boxes, each composite is one.
+
+        Args:
+            path: the file to write: .svg, .dot, or with Graphviz .png and .pdf. By default the drawing is only
+                returned; a notebook shows it.
+
+        Returns:
+            The drawing; `drawing.file()` is the SVG of a file, `drawing.inline()` an element for a page.
+
+        Raises:
+            DataError: the suffix is of no such format.
+            ModnetError: Graphviz is not installed, or fails, and the format needs it.
+            OSError: the file cannot be written.
+        """
+        from modnet.engine.drawing import plot  # not at the top: a process that predicts draws nothing
+
+        return plot(self, path)
+
+    def _repr_html_(self) -> str:
+        from modnet.engine.notebook import network_html  # as above
+
+        return network_html(self)
 
     def __repr__(self) -> str:
         shapes = " and ".join(str(shape) for shape in self.inputs.values())

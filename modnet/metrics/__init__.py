@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.metrics.numbers import MeanAbsoluteError as MeanAbsoluteError
     from modnet.metrics.numbers import RootMeanSquaredError as RootMeanSquaredError
     from modnet.metrics.probabilities import AUC as AUC
+    from modnet.metrics.probabilities import AveragePrecision as AveragePrecision
     from modnet.metrics.probabilities import CalibrationError as CalibrationError
     from modnet.metrics.probabilities import LogLoss as LogLoss
 

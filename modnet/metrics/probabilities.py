@@ -15,19 +15,15 @@ from modnet.metrics.labels import OfEachLabel
 from modnet.metrics.positions import position_weights, ratio, scores_and_labels
 
 
-class AUC(Metric, type="auc"):
-    """The area under the receiver operating characteristic: the probability that a positive scores above a negative.
-
-    Equal scores count half. With a single output or two classes the positives are class 1; with more, it is the mean of
-    the areas of each class against the rest ("one versus rest, macro"). It is nan if a class has no positives or no
-    negatives. Of several labels it is the mean of the labels' areas. It keeps the scores of the whole epoch, so its
-    memory grows with the data.
-
-    Source: Hanley and McNeil 1982, Radiology 143 (1).
-    """
+class _OfRanking(Metric):
+    """What depends on the order of the scores of positives and negatives: the mean over classes against the rest."""
 
     measures = "classes"
     positions = True
+
+    def of_one_class(self, scores: Array, positive: Array, weights: Array) -> float:
+        """The value for one class, from the score of each position and whether it is a positive."""
+        raise NotImplementedError
 
     def of_labels(self) -> Metric:
         return OfEachLabel(self)
@@ -46,23 +42,61 @@ class AUC(Metric, type="auc"):
             return math.nan
         scores, labels, weights = (np.concatenate(parts) for parts in zip(*accumulator, strict=True))
         classes = scores.shape[1]
+        if not len(scores):
+            return math.nan
         if classes <= 2:
-            return _area(scores[:, -1], labels == 1, weights)
-        return float(np.mean([_area(scores[:, label], labels == label, weights) for label in range(classes)]))
+            return self.of_one_class(scores[:, -1], labels == 1, weights)
+        each = [self.of_one_class(scores[:, label], labels == label, weights) for label in range(classes)]
+        return float(np.mean(each))
 
 
-def _area(scores: Array, positive: Array, weights: Array) -> float:
-    """The area under the curve, from the weights of positives and negatives at each distinct score."""
-    if not len(scores):
-        return math.nan
+class AUC(_OfRanking, type="auc"):
+    """The area under the receiver operating characteristic: the probability that a positive scores above a negative.
+
+    Equal scores count half. With a single output or two classes the positives are class 1; with more, it is the mean of
+    the areas of each class against the rest ("one versus rest, macro"). It is nan if a class has no positives or no
+    negatives. Of several labels it is the mean of the labels' areas. It keeps the scores of the whole epoch, so its
+    memory grows with the data.
+
+    Source: Hanley and McNeil 1982, Radiology 143 (1).
+    """
+
+    def of_one_class(self, scores: Array, positive: Array, weights: Array) -> float:
+        positives, negatives = _at_distinct_scores(scores, positive, weights)
+        # For each score, the weight of the positives above it, and half of those equal to it: the Mann-Whitney
+        # statistic.
+        above = positives.sum() - positives.cumsum()
+        return ratio(negatives @ (above + positives / 2), positives.sum() * negatives.sum())
+
+
+class AveragePrecision(_OfRanking, type="average_precision"):
+    """The area under the curve of precision over recall: sum((R_n - R_{n-1}) * P_n) over the distinct scores.
+
+    P_n and R_n are precision and recall where the n greatest of these scores are predicted as positives. It suits rare
+    positives: a guess scores their share, and negatives that nobody would take for positives do not raise it. Which
+    class is positive, and what is done with several classes or labels, are as for `auc`; so is the memory. It is 0 for
+    a class without positives.
+
+    Source: scikit-learn's average_precision_score, which does not interpolate between the points of the curve.
+    """
+
+    def of_one_class(self, scores: Array, positive: Array, weights: Array) -> float:
+        positives, negatives = (found[::-1] for found in _at_distinct_scores(scores, positive, weights))
+        hits, taken = positives.cumsum(), (positives + negatives).cumsum()
+        if not taken[-1]:
+            return math.nan
+        precision = np.divide(hits, taken, out=np.zeros_like(hits), where=taken > 0)
+        return float(positives @ precision / hits[-1]) if hits[-1] else 0.0
+
+
+def _at_distinct_scores(scores: Array, positive: Array, weights: Array) -> tuple[Array, Array]:
+    """The weights of positives and of negatives at each distinct score, from the least score to the greatest."""
     order = np.argsort(scores)
     scores, positive, weights = scores[order], positive[order], weights[order]
     first_of_equals = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
-    positives = np.add.reduceat(weights * positive, first_of_equals)
-    negatives = np.add.reduceat(weights * ~positive, first_of_equals)
-    # For each score, the weight of the positives above it, and half of those equal to it: the Mann-Whitney statistic.
-    above = positives.sum() - positives.cumsum()
-    return ratio(negatives @ (above + positives / 2), positives.sum() * negatives.sum())
+    positives: Array = np.add.reduceat(weights * positive, first_of_equals)
+    negatives: Array = np.add.reduceat(weights * ~positive, first_of_equals)
+    return positives, negatives
 
 
 ROUNDING = float(np.finfo(np.float64).eps)

@@ -102,6 +102,7 @@ BUILTIN = {
     "modnet.metrics": {
         "accuracy": "modnet.metrics.classes:Accuracy",
         "auc": "modnet.metrics.probabilities:AUC",
+        "average_precision": "modnet.metrics.probabilities:AveragePrecision",
         "balanced_accuracy": "modnet.metrics.classes:BalancedAccuracy",
         "calibration_error": "modnet.metrics.probabilities:CalibrationError",
         "confusion_matrix": "modnet.metrics.classes:ConfusionMatrix",

@@ -28,7 +28,7 @@ hookimpl = pluggy.HookimplMarker("modnet")
 
 
 def specifications() -> Any:
-    """The module with the hooks. Imported here by name, because it uses types of the floors above this one."""
+    """The module with the hooks. Imported here by name, because it uses types of the levels above this one."""
     return import_module("modnet.hookspecs")
 
 

@@ -17,6 +17,7 @@ from modnet.kinds.callback import Callback
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress, Schedule
 from modnet.plugins.registry import Registry, default_registry
+from modnet.screen import folded, with_bars
 from modnet.training.run import Run
 from modnet.training.temperatures import NO_TEMPERATURE
 from modnet.training.train import merged_training, prepare
@@ -65,6 +66,10 @@ class RateSearch:
         }
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
         every = max(1, -(-len(self.rates) // LINES))
         lowest, highest = min(self.smoothed), min(max(self.smoothed), 2 * self.smoothed[0])
         rows = [("learning rate", "loss")]
@@ -73,13 +78,13 @@ class RateSearch:
             share = (self.smoothed[number] - lowest) / (highest - lowest) if highest > lowest else 0.0
             rows.append((f"{self.rates[number]:.2e}", f"{self.smoothed[number]:.4g}"))
             bars.append("#" * round(WIDTH * min(share, 1.0)))
-        table = [f"{line}  {bar}".rstrip() for line, bar in zip(in_columns(rows, left=0), bars, strict=True)]
+        table = with_bars(in_columns(rows, left=0), bars, width)
         told = (
             "the loss does not fall at any of these rates"
             if self.suggested is None
             else f"suggested: learning_rate = {self.suggested:g}, where the loss falls most steeply"
         )
-        return "\n".join([*table, "", *filter(None, (self.ended, told))])
+        return folded("\n".join([*table, "", *filter(None, (self.ended, told))]), width)
 
 
 def find_rate(

@@ -87,7 +87,24 @@ def test_a_column_that_is_not_there_cannot_be_kept(run, model, new):
     result = run("predict", model, new, "--keep", "wen", status=2)
     assert 'new.csv: no column "wen" (did you mean "when"?)' in result.stderr
     run("train", "points.toml")
-    assert "no columns to keep" in run("predict", "points.modnet", "points.npz", "--keep", "x", status=2).stderr
+    found = run("predict", "points.modnet", "points.npz", "--keep", "x", status=2).stderr
+    assert 'points.npz: no column "x"; ' in found
+    assert "an array with one value for each row is a column" in found
+
+
+@pytest.mark.parametrize("chunk", [(), ("--chunk", "7")])
+def test_arrays_with_one_value_for_each_row_can_be_kept(run, chunk):
+    run("train", "points.toml")
+    with np.load("points.npz") as arrays:
+        points = arrays["x"]
+    names = [f"point {number}" for number in range(len(points))]
+    np.savez("named.npz", x=points, name=np.array(names), note=np.array(["not one for each"]))
+    header, *found = rows(run("predict", "points.modnet", "named.npz", "--keep", "name", *chunk).stdout)
+    assert header[0] == "name"
+    assert [row[0] for row in found] == names
+    plain = rows(run("predict", "points.modnet", "named.npz", *chunk).stdout)
+    assert [row[1:] for row in found] == plain[1:]
+    assert rows(run("predict", "points.modnet", "named.npz", "--keep-all", *chunk).stdout)[1:] == found
 
 
 def test_what_is_carried_through_is_no_formula_of_the_model(run, model):

@@ -145,6 +145,7 @@ def test_a_password(tmp_path):
     ("name", "contents", "message"),
     [
         ("a.parquet", b"PAR1", "modnet-tables reads .parquet files:  pip install 'modnet-tables[parquet]'"),
+        ("a.png", b"\x89PNG", "modnet-tables reads .png files:  pip install 'modnet-tables[images]'"),
         ("a.xlsx", b"PK\3\4", "modnet-tables reads .xlsx files:  pip install 'modnet-tables[excel]'"),
         ("a.ods", b"PK\3\4", "modnet-tables reads .ods files:  pip install 'modnet-tables[spreadsheets]'"),
         ("a.dta", b"\0", "it is Stata's format; convert it:  python -c \"import pandas; pandas.read_stata('a.dta')"),

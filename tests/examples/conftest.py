@@ -1,6 +1,8 @@
 """Every example is run as its reader runs it: by the command line or the script, in a copy."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -47,6 +49,28 @@ def python(monkeypatch):
 def modnet(python):
     """modnet(folder, "train", "spec.toml", ...) -> what it prints."""
     return lambda folder, *arguments, status=0: python(folder, "-m", "modnet", *arguments, status=status)
+
+
+@pytest.fixture
+def console(python, modnet):
+    """console(folder, shorter) -> command -> what it prints, of the commands in the blocks ```console of a README.
+
+    `shorter` has the words that are added to the commands that begin as its keys do.
+    """
+
+    def run(folder, shorter):
+        page = (folder / "README.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+        commands = [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+        programs = {"modnet": modnet, "python": python}
+        printed = {}
+        for command in commands:
+            program, *words = shlex.split(command)
+            more = next((words for start, words in shorter.items() if command.startswith(start)), ())
+            printed[command] = programs[program](folder, *words, *more)
+        return printed
+
+    return run
 
 
 class FreshEnvironment:

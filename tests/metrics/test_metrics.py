@@ -14,6 +14,7 @@ from modnet.metrics import (
     F1,
     R2,
     Accuracy,
+    AveragePrecision,
     BalancedAccuracy,
     CalibrationError,
     ConfusionMatrix,
@@ -47,7 +48,7 @@ def probabilities(rng, samples, classes):
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-CLASSIFYING = [Accuracy(), ConfusionMatrix(), AUC(), MatthewsCorrelation(), BalancedAccuracy()] + [
+CLASSIFYING = [Accuracy(), ConfusionMatrix(), AUC(), AveragePrecision(), MatthewsCorrelation(), BalancedAccuracy()] + [
     metric(average=average) for metric in (Precision, Recall, F1) for average in ("auto", "macro", "micro")
 ]
 OF_NUMBERS = [MeanAbsoluteError(), RootMeanSquaredError(), R2()]
@@ -70,6 +71,7 @@ OF_CLASSES = [*CLASSIFYING, *OF_PROBABILITIES, TopKAccuracy(k=2)]
         (F1(), (2 / 3 + 2 / 3 + 1) / 3),
         (F1(average="micro"), 0.75),
         (AUC(), (1 + 3.5 / 4 + 1) / 3),
+        (AveragePrecision(), (1 + (1 / 2 * 1 + 1 / 2 * 2 / 3) + 1) / 3),
         (BalancedAccuracy(), (1 + 1 / 2 + 1) / 3),
         (MatthewsCorrelation(), (3 * 4 - 5) / 10),
         (LogLoss(), -np.log([0.7, 0.3, 0.6, 0.5]).mean()),
@@ -95,6 +97,7 @@ def test_three_classes(metric, value, rows):
         (F1(), 0.5),
         (Recall(average="macro"), (2 / 3 + 1 / 2) / 2),
         (AUC(), 4.5 / 6),
+        (AveragePrecision(), 1 / 2 * 1 + 1 / 2 * 2 / 4),
         (BalancedAccuracy(), (2 / 3 + 1 / 2) / 2),
         (MatthewsCorrelation(), 1 / 6),
         (LogLoss(), -np.log([0.9, 0.5, 0.4, 0.5, 0.9]).mean()),
@@ -285,6 +288,11 @@ def of_scores(sklearn, prediction, target, weights):
     return sklearn.roc_auc_score(target, scores, sample_weight=weights, multi_class="ovr")
 
 
+def average_precision(sklearn, prediction, target, weights):
+    scores = prediction[:, -1] if prediction.shape[1] <= 2 else prediction
+    return sklearn.average_precision_score(target, scores, sample_weight=weights)
+
+
 def top_2(sklearn, prediction, target, weights):
     return sklearn.top_k_accuracy_score(target, prediction, k=2, labels=range(4), sample_weight=weights)
 
@@ -308,6 +316,7 @@ CLASSES_BY_SKLEARN = [
     (AUC(), of_scores, 4),
     (AUC(), of_scores, 2),
     (AUC(), of_scores, 1),
+    *((AveragePrecision(), average_precision, outputs) for outputs in (1, 2, 4)),
     (TopKAccuracy(k=2), top_2, 4),
 ]
 
@@ -359,6 +368,14 @@ def test_auc_without_positives_or_negatives_is_scikit_learns(sklearn):
     with warnings.catch_warnings(action="ignore"):
         assert math.isnan(sklearn.roc_auc_score([1, 1], scores[:, 0]))
     assert math.isnan(evaluate(AUC(), scores, np.array([1, 1])))
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_average_precision_without_positives_or_negatives_is_scikit_learns(sklearn, label):
+    scores, labels = np.array([[0.2], [0.7]]), np.array([label, label])
+    with warnings.catch_warnings(action="ignore"):
+        expected = sklearn.average_precision_score(labels, scores[:, 0])
+    assert evaluate(AveragePrecision(), scores, labels) == expected == label
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])

@@ -52,7 +52,7 @@ def kind_of(path: Path) -> Kind | None:
     """Which kind of files this is, by its name; of a folder, by the names of what is in it."""
     if path.is_dir():
         return _kind_of_folder(path)
-    return next((kind for kind in (ARROW, EXCEL, SPREADSHEETS) if path.name.lower().endswith(kind.endings)), None)
+    return next((kind for kind in (ARROW, EXCEL, SPREADSHEETS, IMAGES) if _ends(path, kind.endings)), None)
 
 
 def _kind_of_folder(folder: Path) -> Kind | None:
@@ -74,7 +74,7 @@ def _ends(path: Path, endings: tuple[str, ...]) -> bool:
 
 @modnet.hookimpl
 def modnet_read_data(path: Path, options: ReadOptions) -> Any:
-    """A table in parts, or arrays of images."""
+    """A table in parts, or arrays of images: those of a folder, or a single one."""
     kind = kind_of(path)
     return None if kind is None else kind.imported(f"reading {path.name}").read(path, options)
 

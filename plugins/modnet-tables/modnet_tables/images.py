@@ -1,4 +1,4 @@
-"""Images in a folder for each class, by Pillow."""
+"""Images in a folder for each class, or a single one, by Pillow."""
 
 from __future__ import annotations
 
@@ -25,24 +25,27 @@ GREY = ("1", "L", "LA", "I;16", "I", "F")
 def read(path: Path, options: ReadOptions) -> NamedArrays:
     """The images of a folder: `x`, uint8 (images, height, width, channels), and `y`, the names of their folders.
 
-    Without folders in it there is no `y`. One channel if all images are grey, else three; what is transparent is white.
-    Images are turned as their cameras say.
+    Of a single image, or of a folder without folders in it, there is no `y`. `file` has the path of each image within
+    the folder. One channel if all images are grey, else three; what is transparent is white. Images are turned as
+    their cameras say.
 
     Args:
         options: `size` is the (height, width) to which images are scaled; without it, all have to have the same.
+            `channels` 1 makes all images grey, 3 gives all of them colour.
 
     Raises:
         DataError: an image cannot be read, or has another size than the first.
     """
-    files, classes = _files(path)
+    files, classes = _files(path) if path.is_dir() else ([path], [])
     sizes = _sizes(files)
     if options.size is None and len(sizes) > 1:
         raise _unlike(sizes)
     opened = [_opened(file, options.size) for file in files]
-    grey = all(image.mode == "L" for image in opened)
-    x = np.stack([np.asarray(image if grey else image.convert("RGB")) for image in opened])
+    grey = options.channels == 1 or (options.channels is None and all(image.mode == "L" for image in opened))
+    x = np.stack([np.asarray(image.convert("L" if grey else "RGB")) for image in opened])
     arrays: dict[str, Any] = {"x": x[..., None] if grey else x}
     notes = [f"{counted(len(files), 'image')} of {x.shape[1]} x {x.shape[2]}, {'grey' if grey else 'in colour'}"]
+    arrays["file"] = np.array([file.relative_to(path if path.is_dir() else path.parent).as_posix() for file in files])
     if classes:
         arrays["y"] = np.array(classes)
         counts = Counter(classes)

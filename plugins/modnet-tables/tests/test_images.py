@@ -13,8 +13,8 @@ from modnet.datasets.read import foreign_reader, loader_for
 Image = pytest.importorskip("PIL.Image")
 
 
-def read_plugin(path, size=None):
-    return read(path, [foreign_reader()], ReadOptions(size=size))
+def read_plugin(path, size=None, channels=None):
+    return read(path, [foreign_reader()], ReadOptions(size=size, channels=channels))
 
 
 def painted(path, colour=(255, 0, 0), size=(4, 6), mode="RGB", **options):
@@ -47,8 +47,30 @@ def test_classes_are_the_names_of_folders(pets):
 
 def test_a_folder_without_classes(pets):
     found = read_plugin(pets / "cat")
-    assert list(found.arrays) == ["x"]
+    assert list(found.arrays) == ["x", "file"]
     assert len(found.arrays["x"]) == 3
+
+
+def test_each_image_has_its_path(pets):
+    assert read_plugin(pets).arrays["file"].tolist() == [
+        *("cat/0.png", "cat/1.png", "cat/2.png"),
+        *("dog/deep/0.jpg", "dog/deep/1.jpg"),
+    ]
+
+
+def test_a_single_image(pets):
+    found = read_plugin(pets / "cat" / "1.png")
+    assert found.arrays["x"][:, 0, 0].tolist() == [[255, 1, 0]]
+    assert found.arrays["file"].tolist() == ["1.png"]
+    assert "y" not in found.arrays
+    assert found.notes == ("1 image of 4 x 6, in colour",)
+
+
+def test_channels_as_the_network_wants_them(tmp_path):
+    painted(tmp_path / "a.png", 7, mode="L")
+    assert read_plugin(tmp_path, channels=3).arrays["x"][0, 0, 0].tolist() == [7, 7, 7]
+    painted(tmp_path / "b.png", (255, 255, 255))
+    assert read_plugin(tmp_path, channels=1).arrays["x"][:, 0, 0].tolist() == [[7], [255]]
 
 
 @pytest.mark.parametrize(
@@ -123,11 +145,15 @@ def test_the_commands_scale_images_to_the_size_that_the_network_wants(pets, monk
     data = {"train": "pets", "size": [2, 3]}
     spec = {"network": {"input": [2, 3, 3], "layers": layers}, "training": {"loss": "cross_entropy"}, "data": data}
     (pets.parent / "pets.json").write_text(json.dumps(spec))
-    done("train", "pets.json")
+    assert done("train", "pets.json").stdout.endswith("next: modnet predict pets.modnet NEW_FOLDER\n")
     assert done("evaluate", "pets.modnet", "pets").stdout.startswith("pets: 5 rows\n")
     predicted = done("predict", "pets.modnet", "pets/cat")
     assert len(predicted.stdout.splitlines()) == 4
     assert "3 images of 2 x 3, in colour" in predicted.stderr
+    kept = done("predict", "pets.modnet", "pets/cat", "--keep", "file").stdout.splitlines()
+    assert [line.partition(",")[0] for line in kept] == ["file", "0.png", "1.png", "2.png"]
+    painted(pets.parent / "grey.png", 7, mode="L")
+    assert done("predict", "pets.modnet", "grey.png").stdout.startswith("y,P(cat),P(dog)\n")
 
 
 def test_from_a_spec_to_predictions(pets):
