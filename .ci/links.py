@@ -41,6 +41,8 @@ def with_addresses(project: str, repository: str, tag: str) -> str:
 
 
 def main() -> None:
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     repository, tag = sys.argv[1].rstrip("/"), sys.argv[2]
     for folder in (ROOT, *(path.parent for path in ROOT.glob("plugins/*/README.md"))):
         page, project = folder / "README.md", folder / "pyproject.toml"
