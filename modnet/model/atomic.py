@@ -95,7 +95,7 @@ def require_name(path: str | os.PathLike[str]) -> None:
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(os.path.dirname(name))
         if _DESCRIPTORS.fullmatch(folder):
-            what = "this is an open file and no name; expected the path of a file"
+            what = "this is an open file, not the name of one; expected the path of a file"
             raise NotAModelFile(path, f"{what} (a program can give the file itself: modnet.save(network, file))")
         try:
             name = os.path.join(folder, os.readlink(name))

@@ -594,7 +594,7 @@ def test_an_open_file_is_no_name(path, deleted, tmp_path):
             del places[1]
         link.symlink_to(places[0])
         for place in places:
-            with pytest.raises(NotAModelFile, match="this is an open file and no name") as caught:
+            with pytest.raises(NotAModelFile, match="this is an open file, not the name of one") as caught:
                 replace_file(place, [b"new"], durable=False)
             assert caught.value.path == str(place)
         assert file.read() == b"old"
@@ -603,7 +603,7 @@ def test_an_open_file_is_no_name(path, deleted, tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="the system has no such name")
 def test_standard_output_is_no_name():
-    with pytest.raises(NotAModelFile, match="this is an open file and no name"):
+    with pytest.raises(NotAModelFile, match="this is an open file, not the name of one"):
         replace_file("/dev/stdout", [b"new"], durable=False)
 
 

@@ -11,6 +11,7 @@ import pytest
 from modnet_compiled import library
 
 import modnet
+from modnet.waiting import listening
 
 ASK = """
 import numpy as np, modnet
@@ -63,6 +64,23 @@ def test_two_processes_at_once(tmp_path, quick_compiler):
     third = asked(XDG_CACHE_HOME=str(tmp_path))
     _, said = third.communicate(timeout=120)
     assert not third.returncode, said
+
+
+class Heard(list):
+    def announced(self, text):
+        self.append(text)
+
+    def advanced(self, what, done, whole):
+        raise AssertionError
+
+
+def test_a_compilation_is_announced_and_what_is_in_the_cache_is_not(quick_compiler, cache):
+    heard = Heard()
+    with listening(heard):
+        for _ in range(2):
+            library._code("float32", "int own;", "own")
+    (text,) = heard
+    assert text == "compiling C code for this processor by quick-cc, which takes some seconds"
 
 
 def test_no_compiler(cache, monkeypatch):
