@@ -134,7 +134,7 @@ def _name() -> str:
 def _container_cores() -> float | None:
     """How many cores the container may use; None without a limit."""
     try:
-        quota, period = Path(_CONTAINER_CORES).read_text(encoding="ascii").split()
+        quota, period = Path(_CONTAINER_CORES).read_text(encoding="utf-8").split()
         return int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # "max" where there is none
         return None
