@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # written by docs/generate.py
     from modnet.datasets.read import read_data as read_data
     from modnet.engine.build import build as build
     from modnet.engine.card import ModelCard as ModelCard
+    from modnet.engine.courses import plot_histories as plot_histories
     from modnet.engine.folding import fold as fold
     from modnet.engine.history import History as History
     from modnet.engine.network import Network as Network
@@ -152,6 +153,7 @@ _HOMES = {
     "modnet.specs.model": ("Spec",),
     "modnet.specs.reader": ("read_spec",),
     "modnet.threads": ("set_threads",),
+    "modnet.engine.courses": ("plot_histories",),
     "modnet.engine.history": ("History",),
     "modnet.training.evaluate": ("evaluate",),
     "modnet.training.profiling": ("profile",),
@@ -165,7 +167,9 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'modnet' has no attribute {name!r}")
+        if name.startswith("_"):  # what Python and tools ask every module for
+            raise AttributeError(f"module 'modnet' has no attribute {name!r}")
+        return __getattr__(import_module("modnet.deprecation").current_name(name, __all__))
     value = globals()[name] = getattr(import_module(_HOME[name]), name)
     return value
 

@@ -15,7 +15,7 @@ ModnetError
     Truncated            shorter than its own header says
     MalformedFile        a rule of the format is broken
     ChecksumMismatch     the bytes are not those that were written
-    WrongId              a whole file, but not the one that was asked for: .found, .expected
+    WrongId              a whole file, but not the requested one: .found, .expected
     NewerFormat          written by a newer modnet
     ParameterMismatch    arrays and network differ: .missing, .unexpected, .mismatched
   TrainingError
@@ -36,6 +36,9 @@ from modnet.words import itemised, legible, printable
 
 MESSAGE_LIMIT = 4000
 """Characters in the message of a `ModelFileError`, and in that of each `Problem`."""
+
+MARGIN = 9
+"""Before a line of a file stands its number: `     6 | `."""
 
 LONGEST_PATH = 400
 """How many characters of a `Problem`'s path its text shows."""
@@ -70,15 +73,35 @@ class Problem(Record):
             self.__dict__["message"] = f"{self.message[: MESSAGE_LIMIT - 4]} ..."
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """The fault for people; of a line of the file that is wider than the screen, the part around the fault."""
         place = self.file
         if self.line:
             place += f":{self.line}:{self.column}"
         text = ": ".join(part for part in (place, legible(self.path, LONGEST_PATH), self.message) if part)
         if self.excerpt.strip():
-            text += f"\n{self.line:>6} | {self.excerpt}\n{'':>6} | {'':>{self.column - 1}}{'^' * max(1, self.length)}"
+            shown, start, length = self._window(width)
+            text += f"\n{self.line:>6} | {shown}\n{'':>6} | {'':>{start}}{'^' * length}"
         if self.hint:
             text += f"\n     {self.hint}"
         return text
+
+    def _window(self, width: int | None) -> tuple[str, int, int]:
+        """The part of the line that is shown, where in it the carets begin, and how many there are."""
+        start, length = self.column - 1, max(1, self.length)
+        room = len(self.excerpt) if width is None else max(width - MARGIN, 8)
+        if max(len(self.excerpt), start + length) <= room or width is None:
+            return self.excerpt, start, length
+        length = min(length, room - 2)
+        first = max(0, min(start - (room - length) // 2, len(self.excerpt) - room))
+        shown = self.excerpt[first : first + room]
+        if first:
+            shown = f"…{shown[1:]}"
+        if first + room < len(self.excerpt):
+            shown = f"{shown[:-1]}…"
+        return shown, start - first, length
 
 
 class SpecError(ModnetError, ValueError):

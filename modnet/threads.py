@@ -11,8 +11,8 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, copy_context
 from importlib import import_module
 from queue import SimpleQueue
@@ -21,8 +21,9 @@ from typing import Any
 from modnet.errors import MissingExtra
 
 VARIABLE = "MODNET_NUM_THREADS"
-OF_LIBRARIES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-"""The variables of the libraries behind numpy's matrix products; they read them once, when numpy is imported."""
+OF_LIBRARIES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""The variables of the libraries behind numpy's matrix products, which they read once, when numpy is imported. The last
+is that of Accelerate on macOS."""
 
 
 def set_threads(count: int) -> None:
@@ -136,6 +137,31 @@ def read_environment() -> None:
         _warn_of_variable(f"{VARIABLE} has no effect on matrix products, as numpy was imported first; {remedy}")
 
 
+def product_libraries() -> list[dict[str, Any]] | None:
+    """What threadpoolctl knows of the libraries behind numpy's products; None if it is not installed.
+
+    Among the keys are `internal_api`, `version`, `architecture` (the kernel that it has chosen), `num_threads`,
+    `threading_layer` and `filepath`.
+    """
+    try:
+        found: list[dict[str, Any]] = _product_libraries().info()
+    except ImportError:
+        return None
+    return found
+
+
+@contextmanager
+def products_in_one_thread() -> Iterator[None]:
+    """Within this, matrix products use one thread, if threadpoolctl is installed and knows their library."""
+    try:
+        libraries = _product_libraries()
+    except ImportError:
+        yield
+        return
+    with libraries.limit(limits=1):
+        yield
+
+
 def whole_number(text: str) -> int | None:
     """The number of threads that an environment variable gives, or None if its text is not such a number."""
     # isdigit alone also accepts superscripts, for which int() raises; OMP_NUM_THREADS may be a list, "4,2".
@@ -147,7 +173,8 @@ def _warn_of_variable(text: str) -> None:
     warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """On how many cores this process may run."""
     # cpu_count counts the machine's cores, also those that a container or taskset keeps from this process.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -158,13 +185,22 @@ def _limit_products(number: int) -> bool:
     Raises:
         ImportError: threadpoolctl is not installed.
     """
+    libraries = _product_libraries()
+    libraries.limit(limits=number)
+    return bool(libraries.info())
+
+
+def _product_libraries() -> Any:
+    """The libraries behind numpy's products, of threadpoolctl.
+
+    Raises:
+        ImportError: threadpoolctl is not installed.
+    """
     import threadpoolctl
 
     # threadpoolctl finds only libraries that are loaded already.
     import_module("numpy")
-    libraries: Any = threadpoolctl.ThreadpoolController().select(user_api="blas")
-    libraries.limit(limits=number)
-    return bool(libraries.info())
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
 class _Task:
@@ -239,7 +275,7 @@ def _found_count() -> int:
     global _count
     if _count is None:
         found = (whole_number(os.environ.get(name, "")) for name in (VARIABLE, *OF_LIBRARIES))
-        _count = min(_cores(), next((number for number in found if number), sys.maxsize))
+        _count = min(cores(), next((number for number in found if number), sys.maxsize))
     return _count
 
 
@@ -259,7 +295,7 @@ def _begin_anew(number: int | None = None) -> None:
     global _count, _workers
     with _lock:
         workers, _workers = _workers, None
-        _count = None if number is None else min(_cores(), number)
+        _count = None if number is None else min(cores(), number)
     if workers is not None:
         workers.stop()
 

@@ -176,6 +176,26 @@ def readable_bytes(count: int) -> str:
     raise AssertionError
 
 
+def time_text(seconds: float) -> str:
+    """A duration for people: "0.51 s", "12.3 s", "4m05s", "2h07m"."""
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s"
+    return f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def time_left(done: float, whole: float, seconds: float) -> str:
+    """`, about 3m20s left`, after so many seconds; "" while that is not known."""
+    if done <= 0 or seconds < 1:
+        return ""
+    left = seconds * (whole - done) / done
+    return f", about {f'{max(round(left), 1)} s' if left < 60 else time_text(left)} left"
+
+
 def free_name(name: str, taken: Container[str]) -> str:
     """The name, or the first of name_2, name_3 and so on that is not used."""
     free, count = name, 1

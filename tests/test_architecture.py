@@ -16,7 +16,7 @@ PACKAGE = Path(modnet.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 
 INSIDE = {
-    "modnet.assessment.pictures": {"matplotlib": "an optional library", "matplotlib.text": "as above"},
+    "modnet.assessment.plots.confusion": {"matplotlib.colors": "an optional library"},
     "modnet.assessment.report.page": {"jinja2": "an optional library", "markupsafe": "a part of jinja2"},
     "modnet.assessment.search.study": {"optuna": "an optional library"},
     "modnet.cli": {
@@ -47,6 +47,8 @@ INSIDE = {
     "modnet.engine.network": {
         "modnet.engine.rows": "a network without a table needs none of it",
         "modnet.data.schema": "as above",
+        "modnet.engine.drawing": "a process that only predicts draws nothing",
+        "modnet.engine.notebook": "as above",
     },
     "modnet.memory": {"resource": "not there on Windows"},
     "modnet.model.container": {"concurrent.futures": "for large files"},
@@ -54,7 +56,9 @@ INSIDE = {
     "modnet.plugins.registry": {
         "modnet.plugins.hooks": "imports pluggy, which a network of built-ins does not need",
         "modnet.plugins.kernels": "for training alone",
+        "modnet.plugins.notebook": "for notebooks",
     },
+    "modnet.specs.model": {"modnet.specs.notebook": "for notebooks; every process that predicts imports this module"},
     "modnet.specs.source": {
         "modnet.specs.syntax": "its patterns take 3 ms to compile, and few files have faults",
         "modnet.specs.yaml_positions": "as above, and an optional library",
@@ -70,7 +74,20 @@ INSIDE = {
     },
     "modnet.model.url": {"fsspec.core": "an optional library"},
     "modnet.threads": {"threadpoolctl": "an optional library"},
-    "modnet.engine.history": {"matplotlib.figure": "an optional library"},
+    "modnet.engine.card": {"modnet.engine.notebook": "for notebooks; every process that predicts imports this module"},
+    "modnet.engine.courses": {"matplotlib.lines": "an optional library"},
+    "modnet.engine.history": {
+        "modnet.engine.courses": "a process that only predicts draws nothing",
+        "modnet.engine.notebook": "as above",
+    },
+    "modnet.pictures.figure": {
+        "matplotlib": "an optional library",
+        "matplotlib.figure": "as above",
+        "matplotlib.text": "as above",
+    },
+    "modnet.training.live": {
+        "modnet.engine.notebook": "for notebooks; every training with `progress` imports this module"
+    },
     "modnet.training.progress": {
         "rich": "an optional library",
         "rich.console": "as above",
@@ -93,7 +110,7 @@ OPTIONAL = {
     "threadpoolctl": ("modnet.threads",),
     "jinja2": ("modnet.assessment.report.page",),
     "markupsafe": ("modnet.assessment.report.page",),
-    "matplotlib": ("modnet.assessment.pictures", "modnet.engine.history"),
+    "matplotlib": ("modnet.pictures.figure", "modnet.engine.courses", "modnet.assessment.plots"),
     "optuna": ("modnet.assessment.search.study",),
     "fsspec": ("modnet.model.url",),
     "pyarrow": ("modnet.data.frames",),

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from xml.etree import ElementTree
 import pytest
 
 import modnet
+from modnet.kinds import GROUPS
 from modnet.training.objective import Objective
 
 ROOT = Path(__file__).parents[1]
@@ -25,11 +27,11 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 BESIDE = [
     page for folder in ("benchmarks", "examples", "plugins") for page in sorted((ROOT / folder).rglob("README.md"))
 ]
-PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "changelog.d" / "README.md", *DOCS, *BESIDE]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "changelog.d" / "README.md", *DOCS, *BESIDE]
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = "<!-- not run: "
-"""In the line before a block of Python, followed by the reason."""
+NOT_RUN = ("<!-- not run: ", "<!-- needs: ")
+"""In the line before a block of Python, followed by the reason, or by the libraries for test_coming_from to run it."""
 
 ODD = """\
 island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year
@@ -65,9 +67,12 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def with_blocks(language: str) -> list[Path]:
-    """The pages whose blocks are tried here; those of the reference of plugins are built where they are written."""
-    of_plugins = ROOT / "docs" / "reference" / "plugins"
-    return [page for page in (README, *DOCS) if page.parent != of_plugins and blocks(page, language)]
+    """The pages whose blocks are tried here.
+
+    Those of the reference of plugins are built where they are written; tests/test_tutorials.py tries the tutorials.
+    """
+    elsewhere = (ROOT / "docs" / "reference" / "plugins", ROOT / "docs" / "tutorials")
+    return [page for page in (README, *DOCS) if page.parent not in elsewhere and blocks(page, language)]
 
 
 def name_of(page: Path) -> str:
@@ -84,6 +89,15 @@ def test_the_generated_parts_are_up_to_date():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_option_has_a_meaning():
+    pages = [ROOT / "docs" / "reference" / f"{group.removeprefix('modnet.')}.md" for group in GROUPS.values()]
+    for page in [*pages, *(ROOT / "docs" / "reference" / "plugins").glob("*.md")]:
+        tables = re.findall(r"^\| option \|(.*)\n.*\n((?:\|.*\n)+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+        for head, rows in tables:
+            assert head.endswith(" meaning |"), rows
+            assert [row for row in rows.splitlines() if row.endswith("|  |")] == []
+
+
 def test_every_drawing_is_shown():
     folder = ROOT / "docs" / "reference"
     shown = {
@@ -95,7 +109,8 @@ def test_every_drawing_is_shown():
     assert max(path.stat().st_size for path in shown) < 10_000
 
 
-def test_a_drawing_is_out_of_date_if_more_than_rounding_has_moved_it(drawing):
+def test_a_drawing_is_out_of_date_if_more_than_rounding_has_moved_it():
+    drawing = of_generation("drawing")
     curve = drawing.Curve("y", (0.0, 1.0, 2.0), (0.0, 0.5, 2.0))
     first, rounded, other = (
         drawing.svg("a curve", [drawing.Panel("y", "x", [curve._replace(ys=(0.0, y, 2.0))])]) for y in (0.5, 0.503, 0.6)
@@ -106,10 +121,16 @@ def test_a_drawing_is_out_of_date_if_more_than_rounding_has_moved_it(drawing):
     assert not drawing.looks_like(first, first.replace('fill="none"', "", 1))
 
 
-@pytest.fixture
-def drawing():
-    """docs/generation/drawing.py, which is in no package that is installed."""
-    spec = importlib.util.spec_from_file_location("drawing", ROOT / "docs" / "generation" / "drawing.py")
+def test_what_is_typed_in_docstrings_gets_signs():
+    prose = of_generation("markdown").prose
+    assert prose("theta -= eta g / sqrt(v**2 + e) * 2, g^2 >= 0") == "θ -= η g / √(v² + e) · 2, g² ≥ 0"
+    assert prose("(n,) -> (m,), 1.6 n^0.56, p**gamma") == "(n,) → (m,), 1.6 n^0.56, p^gamma"
+    assert prose("`a * b` of *args\n\n    y = a * b") == "`a * b` of \\*args\n\n    y = a * b"
+
+
+def of_generation(name):
+    """A module of docs/generation, which is in no package that is installed."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "generation" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -160,11 +181,13 @@ def sessions(page: Path) -> Iterator[tuple[str, str]]:
             yield command, printed
 
 
-@pytest.mark.parametrize("page", ["assess", "cli", "ship", "tables"])
+@pytest.mark.parametrize("page", ["assess", "cli", "pictures", "ship", "tables"])
 def test_the_commands_print_what_their_page_shows(page, penguins, run):
     faulty = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_feature = 32")
     (penguins / "faulty.toml").write_text(faulty.replace('"softmax"', '"softmx"'))
     (penguins / "odd.csv").write_text(ODD)
+    small = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_features = 8")
+    (penguins / "small.toml").write_text(small)
     for command, expected in sessions(ROOT / "docs" / f"{page}.md"):
         line, shows_status, _ = command.partition("; echo $?")
         result = run(line)
@@ -201,8 +224,10 @@ def rounded(printed: str) -> str:
     return re.sub(
         r"""
         \d+(\.\d+)+(e[-+]\d+)?          # a loss, a time, a version
+        | \d+m\d\ds                     # a long time
         | (?<=,)[\d.e-]+                # a probability
         | (?<=\()\d+\ of\ \d+           # (69 of 69)
+        | (?<=\.svg\ \ )\d+(?=\ kB)
         | \d+(?=\ epochs)
         | \d+(?=\ components)        # of the core, which grows
         | (?<=epoch\ )\d+
@@ -256,19 +281,42 @@ def run(registry, monkeypatch):
 # The two commands of the README
 
 
+class Recorder:
+    """A place to run steps in, and its environments: what was called is noted, and nothing happens."""
+
+    folder = Path("folder")
+
+    def __init__(self):
+        self.called = []
+
+    def environment(self, name):
+        return self
+
+    def install(self, *requirements, editable=()):
+        self.called.append(("pip", *requirements, *(f"-e {path}" for path in editable)))
+
+    def run(self, *command, folder=ROOT):
+        self.called.append(command)
+
+
 def test_the_commands_of_the_readme_are_those_that_are_checked_before_a_change_lands():
     """In an environment that has nothing else: whatever is installed there later, is installed behind them."""
     start, test = blocks(README, "sh")
-    checked = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     (installed,) = extras_in(start)
     (trained,) = re.findall(r"modnet train (\S+)", start)
     assert (ROOT / trained).is_file()
     (wanted,) = extras_in(test)
     assert test.rstrip().endswith(f".venv/bin/pip install -e '.[{wanted}]' && .venv/bin/pytest")
-    done = re.findall(r'"\$bin/\w+".*', checked)
-    assert done[0] == f""""$bin/pip" install --quiet '.[{installed}]'"""
-    assert f"/{trained}" in done[1]
-    assert done[2].startswith(f""""$bin/pip" install --quiet -e '.[{wanted}]' && "$bin/pytest\"""")
+    steps = list(runpy.run_path(str(ROOT / ".ci" / "steps.py"))["STEPS"].values())
+    recorder = Recorder()
+    for step in steps[:2]:
+        step(recorder)
+    assert recorder.called == [
+        ("pip", f".[{installed}]"),
+        ("modnet", "train", ROOT / trained),
+        ("pip", f"-e .[{wanted}]"),
+        ("pytest", "--numprocesses", "2"),
+    ]
 
 
 def extras_in(text: str) -> list[str]:

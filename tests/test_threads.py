@@ -117,7 +117,7 @@ def cores(monkeypatch):
             monkeypatch.delenv(name, raising=False)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(threads, "_cores", lambda: number)
+        monkeypatch.setattr(threads, "cores", lambda: number)
         threads._begin_anew()
 
     yield pretend
@@ -298,7 +298,7 @@ def test_a_number_that_is_set_while_another_thread_looks_for_one_counts(cores, m
             going_on.wait(60)
         return 8
 
-    monkeypatch.setattr(threads, "_cores", slowly)
+    monkeypatch.setattr(threads, "cores", slowly)
     with ThreadPoolExecutor(2) as pool:
         looking = pool.submit(threads.count)
         assert begun.wait(60)

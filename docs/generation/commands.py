@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from modnet.cli.app import cli
-from modnet.cli.commands import COMMANDS
+from modnet.cli.commands import BODIES, COMMANDS
 
 
 def help_texts() -> dict[str, str]:
@@ -13,7 +13,7 @@ def help_texts() -> dict[str, str]:
     texts = {}
     commands = {
         "modnet": cli,
-        **{f"modnet {name}": row.made() for name, row in COMMANDS.items()},
+        **{f"modnet {name}": row.made() for name, row in {**COMMANDS, **BODIES}.items()},
     }
     for name, command in commands.items():
         context = click.Context(command, info_name=name, terminal_width=78, **cli.context_settings)

@@ -207,7 +207,9 @@ SWEEPS = {
 
 
 def of_loss(cls: type[Loss]) -> Drawn:
-    sweep = SWEEPS.get(cls.type, RESIDUALS)
+    sweep = SWEEPS.get(cls.type) or (RESIDUALS if cls.of_residuals else None)
+    if sweep is None:
+        return "", []
     values, slopes = [], []
     for loss, label, colour in variants(cls):
         for row, (target_label, target) in enumerate(sweep.targets.items()):

@@ -14,6 +14,21 @@ from modnet.words import show
 
 SECTION = re.compile(r"^(Attributes|Fields|Args|Returns|Raises):\n((?: {4}.*(?:\n|$)|\n(?= {4}))+)", re.MULTILINE)
 
+GREEK = {"theta": "θ", "eta": "η", "lambda": "λ", "pi": "π", "Phi": "Φ"}
+"""Those letters that are no names of options."""
+SUPERSCRIPTS = {"2": "²", "3": "³", "4": "⁴", "-1": "⁻¹"}
+SIGNS = [
+    (re.compile(r"(?<=[\w)])(?:\*\*|\^)(2|3|4|-1)(?!\.?\d)"), lambda found: SUPERSCRIPTS[found[1]]),
+    (re.compile(r"(?<=[\w)])\*\*(?=\w)"), "^"),
+    (re.compile(r"(?<=\S)( |\n)\*\s(?=\S)"), r"\1· "),
+    (re.compile(r"\bsqrt(?=\()"), "√"),
+    (re.compile(r"(?<=\s)->(?=\s)"), "→"),
+    (re.compile(r"<="), "≤"),
+    (re.compile(r">="), "≥"),
+    (re.compile(rf"\b({'|'.join(GREEK)})\b"), lambda found: GREEK[found[1]]),
+]
+"""What is typed in docstrings -> the sign that is shown."""
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
@@ -21,10 +36,22 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def prose(text: str) -> str:
-    """The text of a docstring as Markdown: what would be emphasis, markup or a list is escaped outside of `code`."""
-    parts = re.split(r"(`[^`]*`)", text)
-    parts[::2] = [re.sub(r"([*\\]|<(?=\w)|^[-+#>](?= ))", r"\\\1", part, flags=re.MULTILINE) for part in parts[::2]]
+    """The text of a docstring as Markdown: with signs for what is typed in ASCII, and without accidental markup.
+
+    `code` and indented lines stay as they are.
+    """
+    parts = re.split(r"(`[^`]*`|^ {4}.*$)", text, flags=re.MULTILINE)
+    parts[::2] = [
+        re.sub(r"([*\\]|<(?=\w)|^[-+#>](?= ))", r"\\\1", typeset(part), flags=re.MULTILINE) for part in parts[::2]
+    ]
     return "".join(parts)
+
+
+def typeset(text: str) -> str:
+    """`theta**2 * sqrt(x) >= 0` as θ² · √(x) ≥ 0."""
+    for pattern, sign in SIGNS:
+        text = pattern.sub(sign, text)
+    return text
 
 
 def documentation(documented: Any) -> Iterator[str]:

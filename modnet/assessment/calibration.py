@@ -17,6 +17,7 @@ from modnet.metrics.probabilities import CalibrationError, LogLoss
 from modnet.model.transfer import load_parameters
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
+from modnet.screen import fitted
 from modnet.specs.model import NetworkSpec
 from modnet.training.evaluate import evaluate
 from modnet.training.heads import Head, decides, has_labels
@@ -31,7 +32,7 @@ from modnet.training.temperatures import (
     reset_temperatures,
 )
 from modnet.training.train import merged_training
-from modnet.words import free_name, in_columns, show
+from modnet.words import free_name, show
 
 BEFORE = "_uncalibrated"
 """Is added to the name of a node that gave an output, where the temperature behind it takes the name."""
@@ -52,13 +53,17 @@ class Calibration(Record, eq=False):
     after: Mapping[str, float]
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
         several = len(self.temperatures) > 1
         rows = [["", "before", "after"]]
         for name, found in self.temperatures.items():
             rows.append([f"temperature of {name}" if several else "temperature", "1", str(found)])
         for name, value in self.before.items():
             rows.append([figure_title(name), figure_text(name, value), figure_text(name, self.after[name])])
-        return "\n".join(in_columns(rows, left=1))
+        return "\n".join(fitted(rows, 1, width))
 
 
 def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | None = None) -> Calibration:
@@ -68,7 +73,7 @@ def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | N
 
     Behind each output with probabilities of classes or labels stands a layer `temperature` then, so that `forward`,
     `predict` and whatever else reads the network give calibrated probabilities. Which class is the most probable does
-    not change. A temperature that is there already is fitted anew. Intervals are left out, since they were made for the
+    not change. An existing temperature is fitted again. Intervals are left out, since they were made for the
     probabilities before.
 
     Args:
@@ -121,7 +126,7 @@ def _of_classes(objective: Objective) -> list[Head]:
     found = [head for head in objective.heads if decides(network, head.name, head.loss)]
     if not found:
         names = ", ".join(map(show, network.outputs))
-        raise DataError(f"calibration is for probabilities of classes; {names} of this network is numbers")
+        raise DataError(f"calibration is for probabilities of classes; {names} of this network predicts numbers")
     for head in found:
         shape = network.outputs[head.name]
         if len(shape) != 1:
@@ -158,7 +163,7 @@ def _with_layer(
     names = network.graph.names
     place = next((place for place, found in enumerate(names) if output in found), None)
     if place is None:
-        raise DataError(f"output {show(output)} is one of several outputs of a node, behind which no temperature fits")
+        raise DataError(f"output {show(output)} is one of several outputs of a node, which no temperature can follow")
     before, layers = names[place][0], list(spec.layers)
     if before == output:
         taken = {*spec.input_shapes(), *(name for found in names for name in found)}

@@ -27,9 +27,10 @@ from modnet.model.load import load
 from modnet.plugins.faults import NamingFaults
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
+from modnet.screen import fitted, folded
 from modnet.training.heads import metrics_by_output, named_metrics, refuse
 from modnet.training.train import merged_training
-from modnet.words import counted, free_name, in_columns, legible, show
+from modnet.words import counted, free_name, legible, show
 
 Models = Mapping[str, Network] | Sequence[Network | str | PathLike[str]]
 
@@ -66,7 +67,7 @@ def compare(
 
         print(modnet.compare({"small": small, "large": large}, rows))
 
-    The rows are drawn with replacement many times, the same ones for all models, and the figures computed anew. Where
+    The rows are drawn with replacement many times, the same ones for all models, and the figures computed again. Where
     95 of 100 such differences lie is the interval. Take rows that no model was trained on.
 
     Args:
@@ -130,21 +131,26 @@ class ModelComparison(Record, eq=False):
     notes: Sequence[str]
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
         letters = {name: chr(ord("A") + place) for place, name in enumerate(self.figures)}
         names = [f"{letter}  {legible(name)}" for name, letter in letters.items()]
         drawn = "rows" if self.groups is None else f"{counted(self.groups, 'group')} of rows"
         note = f"intervals from {self.resamples:,} resamples of the {drawn}, the same for all models"
-        return "\n\n".join(["\n".join(names), self._side_by_side(letters), self._differences(letters), note])
+        blocks = ["\n".join(names), self._side_by_side(letters, width), self._differences(letters, width)]
+        return "\n\n".join([*blocks, folded(note, width)])
 
-    def _side_by_side(self, letters: Mapping[str, str]) -> str:
+    def _side_by_side(self, letters: Mapping[str, str], width: int | None) -> str:
         first = next(iter(self.figures.values()))
         lines = (
             [figure_title(title), *(figure_text(title, self.figures[name][title]) for name in letters)]
             for title in first
         )
-        return "\n".join(in_columns([["", *letters.values()], *lines], left=1))
+        return "\n".join(fitted([["", *letters.values()], *lines], 1, width))
 
-    def _differences(self, letters: Mapping[str, str]) -> str:
+    def _differences(self, letters: Mapping[str, str], width: int | None) -> str:
         first, *others = letters
         rows, verdicts = [["", "", "difference", "95 % of them", f"{letters[first]} better"]], [""]
         for name in others:
@@ -156,9 +162,7 @@ class ModelComparison(Record, eq=False):
                     [figure_title(title), f"{letters[name]} - {letters[first]}", value, f"{low} to {high}", share]
                 )
                 verdicts.append(_verdict(found, letters))
-        return "\n".join(
-            f"{line}   {told}".rstrip() for line, told in zip(in_columns(rows, left=2), verdicts, strict=True)
-        )
+        return "\n".join(fitted(rows, 2, width, verdicts, keep=2))
 
 
 def signed(text: str, value: float) -> str:

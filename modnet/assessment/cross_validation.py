@@ -80,7 +80,7 @@ def cross_validate(
         SpecError, DataError, ShapeError, Diverged: as `modnet.train`; DataError also if rows cannot be parted so.
         ValueError: there are fewer than two folds, or less than one repeat, or both `group` and `time`.
         TrainingError: the folder has folds of another spec, data or arguments.
-        KeyboardInterrupt: after Ctrl-C, which loses the running fold alone.
+        KeyboardInterrupt: after Ctrl-C, which loses only the running fold.
     """
     registry = registry or default_registry()
     with NamingFaults():
@@ -163,7 +163,11 @@ class CrossValidation(Record, eq=False):
         return {**{name if name in self.about else f"{name} (given)": a for name, a in known.items()}, **decoded}
 
     def __str__(self) -> str:
-        return spread_table(self.spread, self.figures, self.base)
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
+        return spread_table(self.spread, self.figures, self.base, width)
 
 
 class CrossValidator:

@@ -32,6 +32,7 @@ from modnet.engine.network import Network
 from modnet.errors import DataError
 from modnet.plugins.registry import Registry, default_registry
 from modnet.records import Record
+from modnet.screen import fitted
 from modnet.training.objective import Objective
 from modnet.training.sources import Given
 from modnet.training.train import merged_training
@@ -50,13 +51,20 @@ class Intervals(Record, eq=False):
     found: Mapping[str, Interval]
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
         rows = [["", "coverage", "how"]]
         columns = [column for group in self.network.card.schema.targets.values() for column in group]
         quantiles = {column.name: column.quantiles for column in columns}
         for name, interval in self.found.items():
             share = f"{interval.coverage:g} ± {spread(interval):.3f}"
             rows.append([legible(name), share, interval.describe(quantiles[name])])
-        return "\n".join(in_columns(rows, left=1))
+        lines = in_columns(rows, left=1)
+        if width is not None and max(map(len, lines)) > width:
+            lines = fitted([row[:2] for row in rows], 1, width, [row[2] for row in rows])
+        return "\n".join(lines)
 
 
 def spread(interval: Interval) -> float:

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
-from modnet.engine.history import draw
-from modnet.errors import DataError, MissingExtra
+from modnet.errors import DataError
 from modnet.model.atomic import replace_file
+from modnet.pictures.figure import FORMATS, check_format, draw, drawn, inline_svg
+from modnet.pictures.palette import FIRST, QUIET, SECOND
 from modnet.records import Record
 from modnet.words import legible, show
-
-FORMATS = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 
 WIDTH, NARROW = 6.4, 4.2
 """Of a picture in a file, and on a page that is also read on a phone, in inches."""
 
-INK = "#010203"
-"""Of texts and axes in a picture for a page, where they get the colour of the page's own text."""
-
 LONGEST = 28
 """The most characters of a name in a picture."""
-
-FIRST, SECOND = "#3b7dd8", "#d9663b"
-"""Colours that can be told apart by everyone, on white and on black."""
-
-COLOURS = (FIRST, SECOND, "#3f9e6b", "#a55bc2", "#b8922b", "#5aa7b5", "#c2557f", "#7d7d7d")
 
 
 class Picture(Record, eq=False):
@@ -48,8 +35,11 @@ class Picture(Record, eq=False):
     height: float = 3.2
 
 
-def figure_of(pictures: Sequence[Picture], width: float = WIDTH) -> Any:
+def figure_of(pictures: Sequence[Picture], width: float = WIDTH, extra: str = "plot") -> Any:
     """A figure of matplotlib with some pictures, one below the other.
+
+    Args:
+        extra: with which matplotlib is installed, for the message.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -57,52 +47,20 @@ def figure_of(pictures: Sequence[Picture], width: float = WIDTH) -> Any:
     heights = [picture.height for picture in pictures]
 
     def fill(figure: Any) -> None:
-        from matplotlib.text import Text
-
         axes = figure.subplots(len(pictures), 1, squeeze=False, height_ratios=heights)[:, 0]
         for picture, place in zip(pictures, axes, strict=True):
             picture.draw(place)
-            place.spines[["top", "right"]].set_visible(False)
-        for text in figure.findobj(Text):
-            text.set_parse_math(False)  # a $ in the name of a column is a $
 
-    return draw(fill, (width, sum(heights)))
+    return draw(fill, (width, sum(heights)), extra=extra)
 
 
-def drawn(figure: Any, form: str, **options: Any) -> bytes:
-    """A figure as the content of a file of a format, "png" or "svg"."""
-    buffer = BytesIO()
-    with warnings.catch_warnings():
-        # The names of columns and classes may be in any script; a sign that a font lacks becomes a box.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
-        figure.savefig(buffer, format=form, **options)
-    return buffer.getvalue()
-
-
-def inline_svg(picture: Picture) -> str:
+def svg_element(picture: Picture) -> str:
     """A picture as an element `svg` of a page: as wide as its place, in the page's own font and colour of text.
 
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        from matplotlib import rc_context
-    except ImportError:
-        raise MissingExtra("matplotlib", extra="report", purpose="a report") from None
-    colours = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-    options: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": picture.name, "font.size": 9}
-    options["legend.frameon"] = False
-    options |= dict.fromkeys(colours, INK)
-    with rc_context(options):
-        made = drawn(figure_of([picture], NARROW), "svg", transparent=True, metadata={"Date": None})
-    text = made.decode("utf-8")
-    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'(<svg [^>]*?) (?:width|height)="[^"]*"', r"\1", text)
-    text = re.sub(r'(<svg [^>]*?) (?:width|height)="[^"]*"', r"\1", text)
-    text = re.sub(r"(font: [^;\"]*?\d+px) [^;\"]*", r"\1 system-ui, sans-serif", text)
-    own = crc32(picture.name.encode())  # the names of its parts are names of the whole page
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>p{own:08x}-", text)
-    return text.replace(INK, "currentColor")
+    return inline_svg(figure_of([picture], NARROW, extra="report"), picture.name)
 
 
 def check_pictures(path: str | os.PathLike[str]) -> None:
@@ -140,7 +98,19 @@ def write_pictures(pictures: Sequence[Picture], path: str | os.PathLike[str]) ->
 
 
 def _write(path: Path, pictures: Sequence[Picture]) -> None:
-    replace_file(path, [drawn(figure_of(pictures), path.suffix[1:].lower(), dpi=150)], durable=False)
+    write_figure(figure_of(pictures), path)
+
+
+def write_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Writes a figure of matplotlib as a whole file, in the format of its suffix.
+
+    Raises:
+        DataError: the suffix is of no format of pictures.
+        OSError: the file cannot be written.
+    """
+    check_format(path)
+    place = Path(path).expanduser()
+    replace_file(place, [drawn(figure, place.suffix[1:].lower())], durable=False)
 
 
 def _file_names(names: Iterable[str]) -> list[str]:
@@ -178,5 +148,5 @@ def bars(axes: Any, amounts: Mapping[str, float] | Sequence[tuple[str, float]], 
     values = [amount for _, amount in pairs]
     axes.barh(places, values, color=[FIRST if value >= 0 else SECOND for value in values], **options)
     axes.set_yticks(places, labels=[short(name) for name, _ in pairs])
-    axes.axvline(0, color="grey", linewidth=0.8)
+    axes.axvline(0, color=QUIET, linewidth=0.8)
     axes.grid(axis="x", alpha=0.3)

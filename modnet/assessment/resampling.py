@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.waiting import watched
 
 Statistic = Callable[[Array], Array]
 """From row numbers, of which some may occur several times, to the values of the figures."""
@@ -58,7 +59,8 @@ def resampled(statistic: Statistic, rows: int, resamples: int, seed: int, groups
     Args:
         groups: the group of each row, 0, 1, ...; whole groups are drawn then, since their rows are not independent.
     """
-    return np.stack([statistic(drawn) for drawn in _draws(rows, resamples, seed, groups)])
+    draws = watched(_draws(rows, resamples, seed, groups), "resamples measured", resamples)
+    return np.stack([statistic(drawn) for drawn in draws])
 
 
 def _draws(rows: int, resamples: int, seed: int, groups: Array | None) -> Iterator[Array]:

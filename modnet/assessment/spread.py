@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from modnet.kinds.figures import figure_text, figure_title
+from modnet.screen import fitted, folded
 from modnet.training.measured import Figures, base_text
-from modnet.words import counted, in_columns
+from modnet.words import counted
 
 
 class Spread(NamedTuple):
@@ -46,7 +47,9 @@ class Spread(NamedTuple):
         )
 
 
-def spread_table(spread: Mapping[str, Spread], together: Figures, base: Mapping[str, float]) -> str:
+def spread_table(
+    spread: Mapping[str, Spread], together: Figures, base: Mapping[str, float], width: int | None = None
+) -> str:
     """The means with their spread, the figures of all rows together, and those of guessing, for the screen."""
     rows = [["", "mean", "deviation", "std error", "all rows", *(["base rate"] if base else [])]]
     notes = []
@@ -57,7 +60,7 @@ def spread_table(spread: Mapping[str, Spread], together: Figures, base: Mapping[
         rows.append([figure_title(name), mean, *apart, figure_text(name, together[name]), *compared])
         if found.undefined:
             notes.append(f"{figure_title(name)} has no value in {counted(found.undefined, 'fold')}, which is left out")
-    return "\n".join([*in_columns(rows, left=1), *notes, *together.guess_texts()])
+    return "\n".join([*fitted(rows, 1, width), *(folded(note, width) for note in notes), *together.guess_texts(width)])
 
 
 def like(text: str, value: float) -> str:

@@ -7,25 +7,23 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import click
 
 import modnet
-from modnet.cli.commands import COMMANDS
+from modnet.cli import next_steps
+from modnet.cli.command import CLICKS_NARROWEST, Commands
+from modnet.cli.commands import COMMANDS, HEADINGS
 from modnet.cli.failures import INTERRUPTED, first_line, report, warn
-from modnet.cli.output import discard, echo
-from modnet.words import did_you_mean, harmless
+from modnet.cli.output import discard, echo, room
+from modnet.cli.status import Status
+from modnet.waiting import listening
+from modnet.words import harmless
 
 
-class _Path(click.Path):
-    """A path in which ~ is the home folder, even if the shell does not expand it: `--output=~/m.modnet`."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(os.path.expanduser(value), param, ctx)
-
-
-class CommandGroup(click.Group):
+class CommandGroup(Commands):
     """The built-in commands, and those of installed plugins.
 
     The plugins' are looked for when a command is asked for that is not built in, and for the list of commands in the
@@ -35,27 +33,29 @@ class CommandGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *sorted(_plugin_commands(ctx))]
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under the headings of `HEADINGS`, and below them those of plugins."""
+        headings = {**HEADINGS, "Of installed plugins": tuple(sorted(_plugin_commands(ctx)))}
+        longest = max(len(name) for names in headings.values() for name in names)
+        for heading, names in headings.items():
+            rows = []
+            for name in names:
+                command = self.get_command(ctx, name)
+                if command is not None and not command.hidden:
+                    rows.append((name.ljust(longest), command.get_short_help_str(formatter.width - 6 - longest)))
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             return COMMANDS[cmd_name].made()
         return _plugin_commands(ctx).get(cmd_name)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            near = did_you_mean(name, self.list_commands(ctx))
-            ctx.fail(f'unknown command "{name}"{near or "; modnet --help lists them"}')
-        found, command, rest = super().resolve_command(ctx, args)
-        for parameter in command.params if command is not None else ():
-            if type(parameter.type) is click.Path:
-                expanding = _Path()
-                expanding.__dict__.update(vars(parameter.type))
-                parameter.type = expanding
-        return found, command, rest
-
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        width = room()
+        if width is not None and width < CLICKS_NARROWEST:
+            options["terminal_width"] = width  # of the help
         try:
             return super().make_context(*arguments, **options)
         except click.ClickException as error:
@@ -69,8 +69,9 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None
+        status_line = Status()
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), listening(status_line), closing(status_line):
                 warnings.showwarning = lambda message, *_, **__: warn(str(message))
                 return super().invoke(ctx)
         except click.NoSuchOption as error:
@@ -156,13 +157,15 @@ def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
 
 @click.group(
     cls=CommandGroup,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 done; 1 the work failed; 2 a wrong call or wrong input; 130 stopped by Ctrl-C; 143 a "
     "training stopped by SIGTERM, 129 by SIGHUP.",
 )
 @click.version_option(modnet.__version__, "-V", "--version", message="modnet %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
     """Neural networks from a spec: train them, predict with them, look into them.
 
     \b
@@ -171,3 +174,5 @@ def cli(debug: bool) -> None:
       modnet train penguins.toml
       modnet predict penguins.modnet NEW.csv
     """
+    if context.invoked_subcommand is None:
+        next_steps.show()

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, READING, SET, Command, argument, file, option, pairs
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, SET, Command, argument, file, option, pairs
 
 ASSESS = (
     Command(
         "cross-validate",
-        "Measure by folds how good the networks of a spec are.",
+        "Measure by cross-validation how good the networks of a spec are.",
         """
-        Part the rows of SPEC into folds, train a network for each fold on the other folds, and measure it by the fold.
+        Divide the rows of SPEC into folds. For each fold, train a network on the other folds and measure it on this
+        one.
         Show the figures of each fold, their means with standard deviation and standard error, the figures of all
         predictions together, and the base rates.
 
-        Each network is trained as modnet train would train it on these rows: the spec's share for validation is set
-        aside from them, and what columns and layers learn comes from them alone. The rows for the spec's test are in
-        no fold. Callbacks that write files take no part.
+        Each network is trained as modnet train would train it on these rows: the spec's fraction for validation is
+        taken from them, and columns and layers learn only from them. The rows for the spec's test are in no fold.
+        Callbacks that write files are not called.
 
-        The folds are drawn by chance, stratified by classes, or made as the split of the spec says. --group keeps the
-        rows with the same value of a column in one fold. --time goes forward: the rows are parted in their order into
-        one block more than there are folds, and each fold trains on all blocks before the one that it is measured by.
+        The folds are random, stratified by classes, or made by the split of the spec. --group keeps the rows with the
+        same value of a column in one fold. --time goes forward: the rows are divided in their order into one block
+        more than there are folds, and each fold trains on all blocks before the one on which it is measured.
 
-        A fold that is finished is stored in a folder beside the predictions (penguins.folds), which is removed when
-        all are done. Ctrl-C loses the running fold alone; the same command goes on, and refuses if the spec or the
-        data have changed.
+        A finished fold is stored in a folder next to the predictions (penguins.folds). The folder is removed when all
+        folds are done. Ctrl-C loses only the running fold. The same command continues, unless the spec or the data
+        have changed.
 
         \b
         Examples:
@@ -44,48 +45,49 @@ ASSESS = (
                "predictions"}
         """,
         argument("spec"),
-        option("--folds", type=click.IntRange(2), default=5, show_default=True, help="How many folds."),
+        option("--folds", type=click.IntRange(2), default=5, show_default=True, help="The number of folds."),
         option(
             "--repeats",
             type=click.IntRange(1),
             default=1,
             show_default=True,
-            help="How often all rows are parted, each time in another way.",
+            help="How often all rows are divided into folds, each time at random.",
         ),
         option("--group", metavar="COLUMN", help="Keep the rows with the same value in one fold."),
-        option("--time", metavar="COLUMN", help="Train on the past, and measure by what follows."),
+        option("--time", metavar="COLUMN", help="Train on the past, and measure on what follows."),
         option(
             "--seed",
             type=click.IntRange(0),
-            help="Of the draw of folds; by default the split_seed of the spec. The training keeps its own.",
+            help="The seed of the folds; by default the split_seed of the spec. It does not change the training.",
         ),
         file("-o", "--output", help="Write the predictions, as modnet predict does, with row and fold."),
         option(
             "--folder",
             metavar="DIR",
             type=click.Path(),
-            help="Store the network of each fold here, and leave it there: fold-1.modnet.",
+            help="Keep the network of each fold in this folder: fold-1.modnet.",
         ),
         PLUGIN,
         SET,
+        QUIET,
         JSON,
     ),
     Command(
         "compare",
         "Say which of several models is better on the same rows.",
         """
-        Measure models side by side on the same rows, and say how sure the differences to the first one are.
+        Measure models on the same rows, and say how certain the differences to the first model are.
 
-        The rows of DATA, which has the targets too, are drawn with replacement many times, the same ones for all
-        models. Where 95 of 100 differences lie is the interval; if it has 0 in it, these rows can show no difference.
-        Take rows that no model was trained on: a file of such rows, or with --spec the rows that a spec keeps from its
+        The rows of DATA, which must have the targets too, are drawn with replacement many times, the same ones for all
+        models. The interval contains 95 % of the differences. If it contains 0, these rows can show no difference. Use
+        rows that no model was trained on: a file of such rows, or with --spec the rows that a spec keeps from its
         training. DATA is a table, arrays in .npz, or - for a table on standard input.
 
-        The models predict the same targets; they may read different columns. Rows that one of them cannot be measured
-        by are left out for all. The figures are the metrics of their training and the usual ones of such a target;
-        losses are not compared, as those of two models may be in different units.
+        The models must predict the same targets; they may read different columns. A row that cannot be measured for
+        one model is left out for all. The figures are the metrics of their training and the usual ones for such a
+        target. Losses are not compared, because those of two models may be in different units.
 
-        What differs between two model files is told by modnet diff.
+        For the differences between two model files use modnet diff.
 
         \b
         Examples:
@@ -104,7 +106,7 @@ ASSESS = (
         argument("data", metavar="DATA"),
         file(
             "--spec",
-            help="Instead of DATA: the rows for the test of this spec, or else those to validate with.",
+            help="Instead of DATA: the test rows of this spec, or if it has none, its validation rows.",
         ),
         pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of that spec, as in its training."),
         pairs(
@@ -120,9 +122,10 @@ ASSESS = (
             type=click.IntRange(40),
             help="How often rows are drawn; by default 2,000 times, and less often for more than 10,000 rows.",
         ),
-        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws."),
+        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed for the draws."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
 )

@@ -16,12 +16,11 @@ PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback"
 AUTHORS = (
     Command(
         "plugins",
-        "List what installed plugins offer, and what is broken.",
+        "List the components of installed plugins, and what is broken.",
         """
-        List the components, kernels and hooks of installed plugins. Each of them is imported, to see whether that
-        works.
+        List the components, kernels and hooks of installed plugins. Each of them is imported, to see if that works.
 
-        With --times the first of a package pays for what they share.
+        With --times, the time of the first component of a package includes what all of them share.
 
         \b
         Example:
@@ -36,15 +35,45 @@ AUTHORS = (
         JSON,
     ),
     Command(
-        "new-plugin",
-        "Write a plugin to start from.",
+        "doctor",
+        "Show what modnet runs on, what is slow or broken, and why.",
         """
-        Write a distribution with a layer, an activation and a loss, or with the kinds that are asked for, their tests,
-        a spec to train, a README, a licence and a CI file.
+        Show the versions, the processor, the library behind matrix products with its kernel, threads and speed, the
+        plugins, the extras that are missing, and the environment variables that matter. Below stands what is slow or
+        broken, each with what to do about it.
 
-        It is called modnet-NAME, unless NAME begins so already, and lies in a folder of that name, which must not be
-        there yet. Its tests pass as it is; change it piece by piece. The licence is MIT: for another, replace LICENSE
-        and `license` in pyproject.toml.
+        Nothing in it says whose machine it is: without --paths no folder is shown, and it can be pasted into an issue.
+
+        \b
+        Example:
+          modnet doctor
+          modnet doctor --json
+
+        \b
+        JSON: {"modnet", "python", "numpy", "system", "processor": {"name", "cores",
+               "usable_cores", "container_cores", "features"},
+               "products": {"library", "version", "kernel", "threads"},
+               "threads", "variables": {name: value},
+               "speed": {"float32", "float64", "float32_one_thread"} in GFLOP/s,
+               "kernels": {"used": {plugin: number}, "switched_off", "offered"},
+               "plugins": [{"name", "version", "offers", "seconds",
+                 "broken": [{"kind", "type", "why"}]}],
+               "extras": {name: {"gives", "missing": [library]}},
+               "findings": [{"what", "do"}]}
+        """,
+        _option("--paths", is_flag=True, help="Show folders too: of modnet, of libraries, in errors of plugins."),
+        JSON,
+    ),
+    Command(
+        "new-plugin",
+        "Write the files of a new plugin.",
+        """
+        Write a distribution with a layer, an activation and a loss, or with the components of --kind. It also has their
+        tests, a spec to train, a README, a licence and a CI file.
+
+        Its name is modnet-NAME, unless NAME begins with modnet- already. It is written to a folder of that name, which
+        must not exist yet. Its tests pass without changes, so you can change it piece by piece. The licence is MIT. For
+        another one, replace LICENSE and `license` in pyproject.toml.
 
         \b
         Example:
@@ -57,13 +86,13 @@ AUTHORS = (
             "kinds",
             multiple=True,
             type=click.Choice(PLUGIN_KINDS),
-            help="What it offers; can be given several times. By default layer, activation and loss.",
+            help="A kind of component to write. Can be given several times; by default layer, activation and loss.",
         ),
         _option(
             "--core",
             metavar="REQUIREMENT",
-            help="What its CI file gives to pip for modnet-core, where no index has it: 'modnet-core[cli] @ git+URL'. "
-            "By default the repository from which pip has installed it here, or modnet-core[cli].",
+            help="The requirement with which its CI file installs modnet-core: 'modnet-core[cli] @ git+URL'. By "
+            "default the repository from which pip has installed it here, or modnet-core[cli].",
         ),
         _option(
             "--directory",
@@ -75,15 +104,16 @@ AUTHORS = (
     ),
     Command(
         "check-plugin",
-        "Prove that a plugin's components keep their contract.",
+        "Test the components of a plugin.",
         """
-        Examine what the installed DISTRIBUTION offers. Components by the rules of their kind: gradients, shapes,
-        dtypes, batches of any size, threads, model files and more. Kernels against the numpy code that they stand for.
-        Modules with hooks: can they be imported, and are there such hooks? Say what is broken and how to fix it.
+        Test everything that the installed DISTRIBUTION offers. Components are tested by the rules of their kind:
+        gradients, shapes, dtypes, batches of any size, threads, model files and more. Kernels are compared with the
+        numpy code that they replace. Modules with hooks must be importable, and must have hooks that exist. The output
+        says what is broken and how to fix it.
 
-        Each component is tried in uses: its `examples()`, or some made from its defaults. A rule has passed or failed.
-        It is "not applicable" where it says nothing about such a component, and "not examined" for want of a library,
-        or because a rule that it builds upon has failed. The exit status is 1 where a rule is broken.
+        Each component is tried in several uses: its `examples()`, or some made from its defaults. A rule passes or
+        fails. It is "not applicable" if it says nothing about such a component, and "not examined" if a library is
+        missing, or if a rule that it builds upon has failed. The exit status is 1 if a rule is broken.
 
         \b
         Example:

@@ -6,7 +6,7 @@ from typing import Any
 
 from modnet.assessment.calibration import calibrate
 from modnet.cli.held_out import output_of, read_held_out
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, tell, tell_found
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.model.load import load
 from modnet.model.save import save
@@ -34,6 +34,6 @@ def run(
         figures = {"before": dict(found.before), "after": dict(found.after)}
         echo_json({"model": path, "rows": len(dataset), "temperatures": temperatures, "errors": errors, **figures})
         return
-    echo(f"{name}: {counted(len(dataset), 'row')}")
-    echo(found)
-    echo(f"written to {path}")
+    tell(f"{name}: {counted(len(dataset), 'row')}")
+    tell_found(found)
+    tell(f"written to {path}")

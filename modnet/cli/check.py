@@ -13,7 +13,7 @@ import numpy as np
 from modnet.cli import first_rows
 from modnet.cli.failures import WRONG_INPUT, faults_text
 from modnet.cli.job import Job
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo, echo_json, quiet, room, tell
 from modnet.cli.search import plan_of
 from modnet.data.source import is_address
 from modnet.datasets.dataset import Dataset, naming
@@ -44,11 +44,11 @@ def run(spec: str, plugins: tuple[str, ...], settings: tuple[str, ...], as_json:
     if as_json:
         echo_json({"spec": spec, **size, "notes": notes, **rows, "problems": _plain(fault)})
     elif fault is not None:
-        echo(_coloured(harmless(faults_text(fault))), styled=True)
+        echo(_coloured(harmless(faults_text(fault, room()))), styled=True)
     else:
-        echo(f"{spec}: no problems; {counted(size['nodes'], 'node')}, {counted(size['parameters'], 'parameter')}")
-        for line in [*notes, *first_rows.texts(rows)]:
-            echo(line)
+        tell(f"{spec}: no problems; {counted(size['nodes'], 'node')}, {counted(size['parameters'], 'parameter')}")
+        for line in [] if quiet() else [*notes, *first_rows.texts(rows, room())]:
+            tell(line)
     return WRONG_INPUT if fault is not None else 0
 
 

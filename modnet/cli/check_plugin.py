@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from modnet.cli.failures import FAILED
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo, echo_json, room, tell
 from modnet.plugins.registry import default_registry
 from modnet.testing.contract import Report, Row
 from modnet.testing.distribution import Offer, offered_by
@@ -16,13 +16,16 @@ from modnet.words import counted, harmless
 
 COLUMNS = ("uses", "passed", "failed", "not applicable", "not examined")
 
+DISPENSABLE = ("not applicable", "not examined", "uses", "passed")
+"""The columns that a narrow terminal does without, in this order."""
+
 
 def run(distribution: str, by_rule: bool, as_json: bool) -> int:
     offers = offered_by(distribution, default_registry())
     if not offers and not as_json:
-        echo(f"{distribution} offers no components, kernels or hooks: nothing to examine")
+        tell(f"{distribution} offers no components, kernels or hooks: nothing to examine")
         return 0
-    tell = _nothing if as_json else _rules if by_rule else _Table(offers)
+    show = _nothing if as_json else _rules if by_rule else _Table(offers, room())
     reports: list[Report] = []
     broken = 0
     for offer in offers:
@@ -30,7 +33,7 @@ def run(distribution: str, by_rule: bool, as_json: bool) -> int:
         reports += found
         faults = [(report, row) for report in found for row in report.failures]
         broken += bool(faults)
-        tell(offer, found, faults)
+        show(offer, found, faults)
     if as_json:
         echo_json([_plain(report) for report in reports])
     else:
@@ -47,35 +50,44 @@ def _nothing(offer: Offer, reports: Sequence[Report], faults: Faults) -> None:
 
 def _rules(offer: Offer, reports: Sequence[Report], faults: Faults) -> None:
     """Each rule, for each use."""
-    echo("\n\n".join(map(str, reports)) + "\n")
+    tell("\n\n".join(map(str, reports)) + "\n")
     _show(faults)
 
 
 class _Table:
-    """One line for each thing on offer, below a heading, and what is broken in it."""
+    """One line for each thing on offer, below a heading, and what is broken in it.
 
-    def __init__(self, offers: Sequence[Offer]) -> None:
+    Args:
+        width: of the terminal; columns that do not fit are left out, the least important first.
+    """
+
+    def __init__(self, offers: Sequence[Offer], width: int | None) -> None:
+        self.columns = list(COLUMNS)
         self.widths = [max(4, *map(len, texts)) for texts in zip(*((o.kind, o.name) for o in offers), strict=True)]
-        echo("  ".join([*self._aligned("kind", "type"), *COLUMNS]))
+        for column in DISPENSABLE:
+            if width is not None and len(self._line(["kind", "type"], self.columns)) > width:
+                self.columns.remove(column)
+        echo(self._line(["kind", "type"], self.columns))
 
     def __call__(self, offer: Offer, reports: Sequence[Report], faults: Faults) -> None:
-        line = harmless("  ".join([*self._aligned(offer.kind, offer.name), *_counts(reports)]))
+        line = harmless(self._line([offer.kind, offer.name], _counts(reports, self.columns)))
         echo(click.style(line, fg="red") if faults else line, styled=True)
         _show(faults)
 
-    def _aligned(self, *texts: str) -> list[str]:
-        return [text.ljust(width) for text, width in zip(texts, self.widths, strict=True)]
+    def _line(self, names: Sequence[str], cells: Sequence[str]) -> str:
+        aligned = [text.ljust(width) for text, width in zip(names, self.widths, strict=True)]
+        return "  ".join([*aligned, *cells])
 
 
 def _conclude(offers: Sequence[Offer], reports: Sequence[Report], broken: int) -> None:
     for status in ("not applicable", "not examined"):
         for reason, rules in _reasons(reports, status).items():
-            echo(f"{status}: {', '.join(rules)}: {reason}")
+            tell(f"{status}: {', '.join(rules)}: {reason}")
     verdict = f"{broken} broken" if broken else "all keep their contract"
-    echo(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
+    tell(f"{_numbers([offer.kind for offer in offers])} of {offers[0].distribution}: {verdict}")
 
 
-def _counts(reports: Sequence[Report]) -> list[str]:
+def _counts(reports: Sequence[Report], columns: Sequence[str]) -> list[str]:
     """The cells of the row of what was tried in several uses: each rule counts once, by the worst that came of it."""
     order = ("failed", "not examined", "passed", "not applicable")
     worst: dict[str, str] = {}
@@ -83,11 +95,8 @@ def _counts(reports: Sequence[Report]) -> list[str]:
         for row in report.rows:
             worst[row.rule] = min(worst.get(row.rule, row.status), row.status, key=order.index)
     statuses = list(worst.values())
-    counts = [
-        len(reports),
-        *(statuses.count(status) for status in ("passed", "failed", "not applicable", "not examined")),
-    ]
-    return [f"{count:>{len(column)}}" for count, column in zip(counts, COLUMNS, strict=True)]
+    counts = [len(reports) if column == "uses" else statuses.count(column) for column in columns]
+    return [f"{count:>{len(column)}}" for count, column in zip(counts, columns, strict=True)]
 
 
 def _reasons(reports: Sequence[Report], status: str) -> dict[str, list[str]]:
@@ -113,9 +122,9 @@ def _show(faults: Faults) -> None:
         echo(f"  {click.style(rule, bold=True)}:", styled=True)
         found = [(report, row) for report, row in faults if row.rule == rule]
         for report, row in found:
-            echo(f"    {report.label}: {row.text}")
+            tell(f"    {report.label}: {row.text}")
         for line in textwrap.wrap(found[0][1].remedy, 94):
-            echo(f"      {line}")
+            tell(f"      {line}")
 
 
 def _plain(report: Report) -> dict[str, object]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
 from inspect import cleandoc
 from typing import Any
 
 import click
+
+from modnet.cli.output import QUIET as QUIET_KEY
+from modnet.words import did_you_mean
+
+CLICKS_NARROWEST = 52
+"""On a narrower terminal, the help texts of click are wider than the terminal, unless click is told the width."""
 
 Parameter = Callable[[], click.Parameter]
 """What makes an argument or option: they take time to make, and a process wants those of one command."""
@@ -21,7 +28,8 @@ class Command:
     given, by their names in `ReadOptions` and `[data]`. What it gives is the exit status, None meaning 0.
 
     Args:
-        name: as it is typed; the body's module is called so too, with _ for -.
+        name: as it is typed; the body's module is called so too, with _ for -. That of a command in a group begins with
+            the group's, "plot history", and its module is in the package of the group.
         summary: one line for the list of commands.
         text: the help, as click wraps it: a paragraph after a line with \\b alone stays as it is.
         parameters: the arguments and options, in the order of the help.
@@ -29,13 +37,13 @@ class Command:
 
     def __init__(self, name: str, summary: str, text: str, *parameters: Parameter) -> None:
         self.name = name
-        self.module = f"modnet.cli.{name.replace('-', '_')}"
+        self.module = f"modnet.cli.{name.replace('-', '_').replace(' ', '.')}"
         self._summary, self._text, self._parameters = summary, text, parameters
 
     def made(self) -> click.Command:
         """The command for click."""
         return click.Command(
-            self.name,
+            self.name.rpartition(" ")[2],
             params=[make() for make in self._parameters],
             help=cleandoc(self._text),
             short_help=self._summary,
@@ -47,6 +55,69 @@ class Command:
             values["reading"] = _given({name: values.pop(name) for name in OF_READING})
         status = import_module(self.module).run(**values)
         click.get_current_context().exit(status or 0)
+
+
+class Group:
+    """A row of the table that stands for several commands: `modnet plot history`, `modnet plot weights`.
+
+    Args:
+        name, summary, text: as of a command.
+        commands: the rows, whose names begin with that of the group.
+    """
+
+    def __init__(self, name: str, summary: str, text: str, *commands: Command) -> None:
+        self.name, self.commands = name, commands
+        self._summary, self._text = summary, text
+
+    def made(self) -> click.Command:
+        """The group for click."""
+        commands = [command.made() for command in self.commands]
+        return Commands(self.name, help=cleandoc(self._text), short_help=self._summary, commands=commands)
+
+
+class _Formatter(click.HelpFormatter):
+    """Help texts in which the column of options takes no more than a third of a narrow terminal."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        narrow = self.width < CLICKS_NARROWEST
+        super().write_dl(rows, min(col_max, self.width // 3) if narrow else col_max, col_spacing)
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class Commands(click.Group):
+    """A group of commands: an unknown one is told with the nearest name, and in all paths ~ is the home folder."""
+
+    context_class = _Context
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            near = did_you_mean(name, self.list_commands(ctx))
+            ctx.fail(f'unknown command "{name}"{near or f"; {ctx.command_path} --help lists them"}')
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            command.context_class = _Context
+        for parameter in command.params if command is not None else ():
+            if type(parameter.type) is click.Path:
+                expanding = _Path()
+                expanding.__dict__.update(vars(parameter.type))
+                parameter.type = expanding
+        return found, command, rest
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order of the table
+
+
+class _Path(click.Path):
+    """A path in which ~ is the home folder, even if the shell does not expand it: `--output=~/m.modnet`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(os.path.expanduser(value), param, ctx)
 
 
 def argument(name: str, **options: Any) -> Parameter:
@@ -65,25 +136,29 @@ def pairs(*names: str, metavar: str, help: str) -> Parameter:
     return partial(click.Option, names, multiple=True, metavar=metavar, help=f"{help} Can be given several times.")
 
 
-PLUGIN = pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first; use its components and hooks.")
+PLUGIN = pairs("--plugin", "plugins", metavar="FILE", help="Run a Python file first, and use its components and hooks.")
 SET = pairs("--set", "settings", metavar="KEY=VALUE", help="Replace a value of the spec: --set training.epochs=3.")
 SCHEDULER = option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Let the workers of a plugin do it: local, local:2, or tcp://HOST:PORT of dask.",
+    help="Use the workers of a cluster, through a plugin: local, local:2, or tcp://HOST:PORT of dask.",
 )
 READING = (
-    option("--encoding", metavar="NAME", help="Of delimited text: utf-8, utf-16, cp1252 ...; by default found."),
-    option("--delimiter", metavar="SIGN", help="Of delimited text: the sign between values, or tab; by default found."),
-    option("--decimal", type=click.Choice([".", ","]), help="The sign before the fraction of a number."),
+    option("--encoding", metavar="NAME", help="For delimited text: utf-8, utf-16, cp1252 ...; by default detected."),
+    option(
+        "--delimiter",
+        metavar="SIGN",
+        help="For delimited text: the character between values, or tab; by default detected.",
+    ),
+    option("--decimal", type=click.Choice([".", ","]), help="The decimal separator of numbers."),
     option(
         "--header",
         type=click.IntRange(0),
         metavar="LINE",
-        help="The line with the names of the columns, from 1; 0 if there is none; by default found.",
+        help="The line with the names of the columns, counted from 1; 0 if there is none; by default detected.",
     ),
-    option("--sheet", metavar="NAME", help="Of a workbook: the sheet; by default the first with a table."),
-    option("--query", metavar="SELECT", help="Of a database: what to ask it, or the name of a table."),
+    option("--sheet", metavar="NAME", help="For a workbook: the sheet; by default the first with a table."),
+    option("--query", metavar="SELECT", help="For a database: a SELECT, or the name of a table."),
 )
 """How a file is read, where that cannot be found."""
 
@@ -98,4 +173,17 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _be_quiet(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[QUIET_KEY] = True
+
+
+QUIET = option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_be_quiet,
+    help="Print results, warnings and errors alone: no progress, no notes.",
+)
 JSON = option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

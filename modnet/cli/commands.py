@@ -10,30 +10,31 @@ import click
 
 from modnet.cli.assess_commands import ASSESS
 from modnet.cli.author_commands import AUTHORS
-from modnet.cli.command import JSON, PLUGIN, READING, SCHEDULER, SET, Command
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, SCHEDULER, SET, Command, Group
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import file as _file
 from modnet.cli.command import option as _option
 from modnet.cli.command import pairs as _pairs
 from modnet.cli.file_commands import FILES
+from modnet.cli.plot_commands import PLOT
 from modnet.cli.trust_commands import TRUST
 from modnet.cli.why_commands import WHY
 
 RATE = click.FloatRange(0.0, min_open=True)
 
-_ROWS = (
+_ROWS: tuple[Command | Group, ...] = (
     Command(
         "new-spec",
         "Write a first spec for a table.",
         """
         Look at a table and write a spec that predicts the target from the other columns.
 
-        DATA is delimited text (.csv, .tsv), JSON lines, SQLite, or what a plugin reads. The spec is meant to be read
-        and changed; comments explain its choices, and say what was assumed and noticed. An existing file is not
-        overwritten. Without --target the columns are listed. Options of reading go into the spec, too.
+        DATA is delimited text (.csv, .tsv), JSON lines, SQLite, or a file that a plugin can read. Read the spec and
+        change it; comments explain its choices, and say what was assumed and noticed. An existing file is not
+        overwritten. Without --target the columns are listed. Options for reading DATA are written into the spec too.
 
         With --effort quick the spec has one small network, with good five larger ones that are trained together, and
-        with best what the plugin modnet-tabular has; it says how long each takes.
+        with best ten with layers of the plugin modnet-tabular. The command says how long each training takes.
 
         \b
         Example:
@@ -45,18 +46,19 @@ _ROWS = (
             "targets",
             multiple=True,
             metavar="COLUMN",
-            help="What to predict. Several columns, or several times, for several.",
+            help="The column to predict. For several, separate them by commas or repeat the option.",
         ),
         _option(
             "--effort",
             type=click.Choice(["quick", "good", "best"]),
             default="good",
             show_default=True,
-            help="How much the training may take.",
+            help="How much computing time to spend on the training.",
         ),
         _file("-o", "--output", help="The file to write; by default the screen."),
         *READING,
         PLUGIN,
+        QUIET,
     ),
     Command(
         "train",
@@ -64,20 +66,25 @@ _ROWS = (
         """
         Train the network of SPEC with the data that it names, and write a model file.
 
-        Ctrl-C stops after the step that is being made; what was learnt is written, and the exit status is 130. So does
-        SIGTERM, with status 143, and SIGHUP, with 129. A run that diverges writes nothing, unless early_stopping had
-        kept the best weights: those are written, and the status is 1. A second Ctrl-C stops at once and writes nothing.
-        The status is 0 only where the model of the whole run is in its place.
+        Several specs are trained one after the other, when all of them have been checked, and a table at the end has a
+        line for each. One that fails does not stop the others; the exit status is that of the first that failed. -o is
+        then a folder for the models.
 
-        Checkpoints go where the spec's checkpoint callback says. Without one they are written every five minutes, and
-        when the run is stopped, to a folder beside the model file (digits.checkpoints), which is removed when the model
-        of the finished run is written. With --resume the run goes on from the newest, to the same result as if it had
-        never been stopped. It has to be the same network, training and data, whatever the number of epochs and the
-        callbacks.
+        Ctrl-C stops the training after the current step. The model with what was learnt is written, and the exit status
+        is 130. SIGTERM does the same with status 143, and SIGHUP with 129. A second Ctrl-C stops at once and writes
+        nothing. A run that diverges writes nothing, unless early_stopping has kept the best weights: these are
+        written, and the status is 1. The status is 0 only if the model of the whole run is in its place.
+
+        Checkpoints go to the folder of the spec's checkpoint callback. Without such a callback they are written every
+        five minutes, and when the run is stopped, to a folder next to the model file (digits.checkpoints). It is
+        removed when the model of the finished run is written. With --resume the run continues from the newest
+        checkpoint, with the same result as if it had never been stopped. Network, training and data must be the same;
+        the number of epochs and the callbacks may change.
 
         \b
         Example:
           modnet train penguins.toml -o models/penguins.modnet --set training.epochs=5
+          modnet train small.toml large.toml -o models
 
         \b
         JSON: {"model", "bytes", "id", "parameters", "epochs", "best_epoch",
@@ -87,35 +94,37 @@ _ROWS = (
                  "rows": [{"name", "type", "forward", "backward", "bytes",
                            "forward_gflops", "backward_gflops"}]}}
 
-        The profile is there with --profile only; its times are in seconds. An ensemble has "best_epochs", one for each
-        member, if early_stopping has restored them.
+        "profile" is present only with --profile; its times are in seconds. An ensemble has "best_epochs", one for each
+        member, if early_stopping has restored them. Of several
+        specs it is a list of such objects, each with "spec", "status", "seconds" and "error".
         """,
-        _argument("spec"),
+        _argument("specs", metavar="SPEC...", nargs=-1, required=True),
         _file(
             "-o",
             "--output",
-            help="The model file; by default the spec's name with .modnet, here.",
+            help="The model file; by default the spec's name with .modnet, here. Of several specs the folder.",
         ),
         PLUGIN,
         SET,
+        QUIET,
         _option("--resume", is_flag=True, help="Continue an earlier run of this spec that was stopped."),
         _pairs(
             "--set-metadata",
             "entries",
             metavar="KEY=VALUE",
-            help="Keep an entry in the metadata of the model: --set-metadata commit=1f3a9c2.",
+            help="Store an entry in the metadata of the model: --set-metadata commit=1f3a9c2.",
         ),
-        _option("--profile", "profiled", is_flag=True, help="Show at the end where the time of a step goes."),
+        _option("--profile", "profiled", is_flag=True, help="Show at the end how the time of a step is spent."),
         JSON,
     ),
     Command(
         "find-rate",
-        "Look for a learning rate.",
+        "Find a learning rate.",
         """
         Train the network of SPEC for some steps with a learning rate that rises from step to step, and show the loss.
 
-        The rate to begin with is the one at which the loss falls most steeply. The schedule and the callbacks of the
-        spec take no part, and no model is written.
+        A good rate to start with is the one at which the loss falls most steeply. The schedule and the callbacks of the
+        spec are not used, and no model is written.
 
         \b
         Example:
@@ -130,27 +139,27 @@ _ROWS = (
         SET,
         _option("--lowest", type=RATE, default=1e-6, show_default=True, help="The rate of the first step."),
         _option("--highest", type=RATE, default=10.0, show_default=True, help="The rate of the last step."),
-        _option("--steps", type=click.IntRange(10), default=100, show_default=True, help="How many steps."),
+        _option("--steps", type=click.IntRange(10), default=100, show_default=True, help="The number of steps."),
         JSON,
     ),
     Command(
         "search",
-        "Look for better values of a spec.",
+        "Search for better values of a spec.",
         """
-        Train the network of SPEC again and again, each time with other values for what its [search] table marks, and
+        Train the network of SPEC many times, each time with other values from the ranges of its [search] table, and
         write the best spec and its model.
 
-        The trials are compared by the figure that [search] says, on rows that are set aside for validation. Those that
-        are worse than others at the same epoch are stopped early. The first trial has the spec's own values. A trial
-        that fails is recorded and does not end the search.
+        The trials are compared by the figure that [search] names, on rows that are set aside for validation. Trials
+        that are worse than others at the same epoch are stopped early. The first trial has the spec's own values. A
+        trial that fails is recorded and does not end the search.
 
-        BEST is the text of SPEC with the best values in their places and the [search] table as a comment; the model of
-        the best trial goes beside it (best.modnet), and so does the folder with the journal of all trials
-        (best.search). Ctrl-C ends the search with what it has found, and the status is 130; --resume goes on, also
-        after a kill: trials that were cut off are done again. With a greater --trials, a search that is over goes on.
+        BEST is the text of SPEC with the best values in their places and the [search] table as a comment. The model of
+        the best trial (best.modnet) and the folder with the journal of all trials (best.search) are written next to
+        it. Ctrl-C ends the search with the result so far, and the status is 130. --resume continues, also after a
+        kill; trials that were cut off are repeated. With a larger --trials, a finished search continues.
 
-        With --scheduler, workers make the trials, who need the same folders, and the same plugins installed. A trial
-        whose worker is lost is done again; after three times it has failed.
+        With --scheduler, workers run the trials. They need the same folders, and the same plugins installed. If a
+        worker is lost, its trial is repeated; after three times it counts as failed.
 
         \b
         Example:
@@ -172,23 +181,26 @@ _ROWS = (
         ),
         PLUGIN,
         SET,
-        _option("--trials", type=click.IntRange(1), metavar="N", help="How many trials, instead of those of [search]."),
+        _option(
+            "--trials", type=click.IntRange(1), metavar="N", help="The number of trials, instead of that of [search]."
+        ),
         _option(
             "--time",
             type=click.FloatRange(0.0, min_open=True),
             metavar="SECONDS",
-            help="When the search ends, if there are not enough trials before, instead of the time of [search].",
+            help="End the search after this time, instead of the time of [search].",
         ),
         _option(
             "--processes",
             type=click.IntRange(1),
             default=1,
             show_default=True,
-            help="How many trials are made at the same time; they share the cores.",
+            help="How many trials run at the same time; they share the cores.",
         ),
         SCHEDULER,
-        _option("--resume", is_flag=True, help="Go on with a search that was stopped, or wants more trials."),
-        _file("--plot", help="Draw the trials and what mattered: .png, .svg or .pdf."),
+        QUIET,
+        _option("--resume", is_flag=True, help="Continue a search that was stopped, or run more trials."),
+        _file("--plot", help="Draw the trials and the importance of the values: .png, .svg or .pdf."),
         JSON,
     ),
     Command(
@@ -198,22 +210,21 @@ _ROWS = (
         Predict for every row of DATA: a table (.csv, .tsv, .jsonl), arrays in .npz or .npy, or - for a table on
         standard input.
 
-        A model that was trained on a table or on labels gives names and probabilities. In a .npz file are the network's
-        outputs as they are, called by their names. In a .csv or .tsv table, a name that a spreadsheet would read as a
+        A model that was trained on a table or on labels gives names and probabilities. A .npz file has the network's
+        outputs unchanged, under their names. In a .csv or .tsv table, a name that a spreadsheet would read as a
         formula gets an apostrophe before it, and a warning says so.
 
-        A model that `modnet intervals` has changed gives `lower` and `upper`, or a `set` of classes, too.
+        A model that `modnet intervals` has changed also gives `lower` and `upper`, or a `set` of classes.
 
-        What was assumed about the rows is said on standard error, and which lie outside of what the model was trained
-        on. A row that cannot be predicted for is an error, and
-        nothing is written, unless --faults says otherwise; the rows left out are then told on standard error, and the
-        status is 0 if there are others.
+        Standard error says what was assumed about the rows, and which rows are outside of the range of the training.
+        A row that cannot be predicted is an error, and nothing is written, unless --faults says otherwise. Standard
+        error then has the rows that were left out, and the status is 0 if there are other rows.
 
         With --scheduler, DATA is a table in parts: a folder, or a pattern such as 'in/*.parquet' in quotes. Workers
-        predict for the parts, and FILE is a folder, which gets a file for each part, of the same name and kind, with
-        its rows in order. Parts whose worker is lost are tried again; a part that cannot be predicted for is told in
-        the end, with the others done, and the status is 2. --resume goes on after a stop with the parts that are not
-        done. The workers need the same folders, and the same plugins installed.
+        predict the parts. FILE is a folder, which gets a file for each part, with the same name, kind and order of
+        rows. If a worker is lost, its parts are tried again. A part that cannot be predicted is reported at the end;
+        the other parts are done, and the status is 2. --resume continues after a stop with the remaining parts. The
+        workers need the same folders, and the same plugins installed.
 
         \b
         Examples:
@@ -235,38 +246,39 @@ _ROWS = (
             "-o",
             "--output",
             default="-",
-            help="A .csv, .tsv, .jsonl, .json or .npz file, or what a plugin writes; by default the screen.",
+            help="A .csv, .tsv, .jsonl, .json or .npz file, or a file that a plugin can write; by default the screen.",
         ),
-        _pairs("--keep", metavar="COLUMN", help="Write a column of DATA before the predictions, as it is."),
+        _pairs("--keep", metavar="COLUMN", help="Write a column of DATA, unchanged, before the predictions."),
         _option("--keep-all", is_flag=True, help="Write all columns of DATA before the predictions."),
         _option(
             "--chunk",
             type=click.IntRange(1),
             metavar="ROWS",
-            help="Read, predict and write so many rows at a time, in little memory.",
+            help="Read, predict and write this number of rows at a time, in little memory.",
         ),
         _option(
             "--threshold",
             "thresholds",
             multiple=True,
             metavar="P",
-            help="Predict the second of two classes, or each label, where its probability is at least P. "
-            "With CLASS=P that class.",
+            help="Predict the second of two classes, or each label, if its probability is at least P. "
+            "CLASS=P names the class.",
         ),
         _option(
             "--engine",
             metavar="NAME",
-            help="What computes, if not modnet itself: compiled, of modnet-compiled, or onnxruntime, of modnet-onnx.",
+            help="Compute with another engine: compiled, of modnet-compiled, or onnxruntime, of modnet-onnx.",
         ),
         _option(
             "--faults",
             type=click.Choice(["raise", "skip", "blank"]),
             default="raise",
             show_default=True,
-            help="A row that cannot be predicted for: an error, left out, or written without a prediction.",
+            help="What to do with a row that cannot be predicted: an error, leave it out, or write no prediction.",
         ),
         SCHEDULER,
-        _option("--resume", is_flag=True, help="With --scheduler: go on with the parts that are not done."),
+        QUIET,
+        _option("--resume", is_flag=True, help="With --scheduler: continue with the parts that are not done."),
         _option("--json", "as_json", is_flag=True, help="Print JSON, a record on each line."),
         *READING,
         PLUGIN,
@@ -275,15 +287,15 @@ _ROWS = (
         "evaluate",
         "Measure the loss and the metrics of a model on data.",
         """
-        Measure the loss and the metrics that a model was trained with on DATA, which has the targets too.
+        Measure the model's loss and metrics on DATA, which must have the targets too.
 
         DATA is a table, arrays in .npz, or - for a table on standard input. Rows without a target, or with a class that
-        the training had not, are left out, which is said.
+        the training did not have, are left out and counted.
 
-        Beside each figure is its base rate: its value for a guess that does not look at the inputs, which is the most
-        frequent class of these data with the shares of the classes as probabilities, or the mean of the numbers. Where
-        there are classes, each has its rows, precision, recall and F1. Where the model has intervals, it is shown how
-        many rows they cover.
+        Each figure has a base rate: its value for a guess that uses no inputs. The guess is the most frequent class of
+        these data with the shares of the classes as probabilities, or the mean of the numbers. For classes there is
+        also a table with rows, precision, recall and F1 of each. For a model with intervals, the output shows how many
+        rows they cover.
 
         \b
         Examples:
@@ -308,6 +320,7 @@ _ROWS = (
         ),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
     *ASSESS,
@@ -332,6 +345,7 @@ _ROWS = (
         _argument("spec"),
         PLUGIN,
         SET,
+        QUIET,
         JSON,
     ),
     Command(
@@ -354,13 +368,14 @@ _ROWS = (
         SET,
         JSON,
     ),
+    PLOT,
     *FILES,
     *AUTHORS,
     Command(
         "schema",
         "Print the JSON Schema of a spec, for completion in an editor.",
         """
-        Print the JSON Schema of a spec with every installed component in it, for completion and checks in an editor.
+        Print the JSON Schema of a spec with all installed components, for completion and checks in an editor.
 
         \b
         Example:
@@ -370,5 +385,28 @@ _ROWS = (
     ),
 )
 
-COMMANDS = {row.name: row for row in _ROWS}
-"""Name -> row, in the order in which one needs them."""
+HEADINGS = {
+    "From data to a model": ("new-spec", "check", "train", "find-rate", "search", "cross-validate"),
+    "With a model": ("predict", "evaluate", "compare", "explain", "report", "calibrate", "intervals"),
+    "Look into files, and change them": (
+        "summary",
+        "plot",
+        "history",
+        "inspect",
+        "verify",
+        "card",
+        "diff",
+        "edit",
+        "convert",
+    ),
+    "Plugins, and what is installed": ("plugins", "new-plugin", "check-plugin", "schema", "doctor"),
+}
+"""The headings of the list of commands, with the commands below each, in the order in which one needs them."""
+
+_BY_NAME = {row.name: row for row in _ROWS}
+
+COMMANDS = {name: _BY_NAME[name] for names in HEADINGS.values() for name in names}
+"""Name -> row."""
+
+BODIES = {command.name: command for row in _ROWS for command in (row.commands if isinstance(row, Group) else (row,))}
+"""Name -> row of each command that has a body, those of groups under both names: `plot history`."""

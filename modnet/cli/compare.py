@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from modnet.assessment.comparison import MOST_MODELS, Comparing, ModelComparison
-from modnet.cli.data import say, standard_input
+from modnet.cli.data import standard_input
 from modnet.cli.evaluate import metrics_asked, naming_option
 from modnet.cli.job import Job
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, say, tell, tell_found
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.table import Table
@@ -47,12 +47,12 @@ def run(
         sources = [source] * len(networks)
     with naming_option("--metric", metrics):
         found = Comparing(networks, sources, asked, default_registry()).result(group, resamples, seed)
-    for note in found.notes:
-        echo(note, err=True)
+    say(found.notes)
     if as_json:
         echo_json({"data": named, **_plain(found, seed)})
         return
-    echo(f"{named}: {counted(found.rows, 'row')}\n\n{found}")
+    tell(f"{named}: {counted(found.rows, 'row')}\n")
+    tell_found(found)
 
 
 def _checked(models: Sequence[str], data: str, spec: str | None) -> Sequence[str]:

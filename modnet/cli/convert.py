@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modnet.cli.output import echo
+from modnet.cli.output import tell
 from modnet.cli.places import check_output
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.prediction import check_not_input
@@ -29,4 +29,4 @@ def run(source: str, target: str, options: tuple[str, ...], plugins: tuple[str, 
     with opened(source) as file:
         before = file.size
     save(network, path, options=values)
-    echo(f"{target}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
+    tell(f"{target}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 import tempfile
 import time as clock
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from modnet.cli.failures import INTERRUPTED
 from modnet.cli.forms import TEXTS, Named, form_of, npz
 from modnet.cli.job import Job
 from modnet.cli.launched import refuse_several
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, quiet, room, tell
 from modnet.cli.predicted import Predicted
 from modnet.cli.prediction import Names, check_not_input, write
+from modnet.cli.status import Status
 from modnet.cli.training_texts import introduction
 from modnet.data.column import Column
 from modnet.data.table import Table
@@ -31,13 +31,7 @@ from modnet.kinds.callback import Callback
 from modnet.model.atomic import replace_file
 from modnet.training.progress import FigureTable
 from modnet.training.run import Run
-from modnet.words import counted
-
-CLEARED = "\r\x1b[K"
-"""Moves a terminal to the beginning of its line, and clears that."""
-
-INTERVAL = 0.2
-"""How many seconds the epoch on a terminal stays at least."""
+from modnet.words import counted, time_left
 
 
 def run(
@@ -53,33 +47,36 @@ def run(
     settings: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    if group is not None and time is not None:
-        raise click.UsageError("--group and --time: folds are made by groups or by time; give one of them")
-    refuse_several("train all folds", "MODNET_NUM_THREADS")
+    _check_call(group, time)
     job = Job.open(spec, plugins, settings)
     form = "" if output is None else _checked_form(output, spec, job)
     place = Path(folder) if folder is not None else _own_folder(spec, output)
-    validator = _validator(job, Folding(folds, repeats, seed, group, time), place)
-    if not as_json:
-        echo(introduction(job, validator.notes))
+    course = _Course(folds * repeats, silent=as_json or quiet())
+    validator = _validator(job, Folding(folds, repeats, seed, group, time), place, course)
+    if not course.silent:
+        tell(introduction(job, validator.notes))
     done: list[FoldResult] = []
     try:
-        _run(validator, done, quiet=as_json)
+        with closing(course):
+            _run(validator, done, course)
     except KeyboardInterrupt:
         options = {"--folds": folds, "--repeats": repeats, "--group": group, "--time": time, "--seed": seed}
         options |= {"-o": output, "--folder": folder}
-        echo(_stopped(len(done), place, _command(spec, options, plugins, settings)), err=True)
+        tell(_stopped(len(done), place, _command(spec, options, plugins, settings)), err=True)
         return INTERRUPTED
     found = validator.result(done)
     if output is not None:
         _write(found, form, output)
     if folder is None:
         validator.remove_folder(done)
-    if as_json:
-        echo_json(_plain(spec, found, output))
-    else:
-        echo(_conclusion(found, output, folder))
+    echo_json(_plain(spec, found, output)) if as_json else tell(_conclusion(found, output, folder))
     return 0
+
+
+def _check_call(group: str | None, time: str | None) -> None:
+    if group is not None and time is not None:
+        raise click.UsageError("--group and --time: folds are made by groups or by time; give one of them")
+    refuse_several("train all folds", "MODNET_NUM_THREADS")
 
 
 def _checked_form(output: str, spec: str, job: Job) -> str:
@@ -107,31 +104,55 @@ def _try_to_write(form: str, output: str) -> None:
             raise DataError(str(error).replace(place, output)) from None
 
 
-def _on_a_terminal() -> bool:
-    return sys.stderr.isatty()
+class _Course:
+    """Shows on a terminal how far the folds are, until the line of a fold takes the place; takes part in their runs.
 
+    Args:
+        folds: how many there are, in all repeats.
+        silent: the folds have no lines.
+    """
 
-class _Watch(Callback):
-    """Shows on a terminal how far the training of a fold is, until its own line takes the place."""
+    def __init__(self, folds: int, silent: bool) -> None:
+        self.silent = silent
+        self._status, self._folds = Status(), folds
+        self._began: float | None = None
+        self._done = 0
+        self._seconds = 0.0
 
-    def join(self, run: Run) -> object:
-        return _Status()
-
-
-class _Status:
-    """The line on the terminal, while one fold is trained."""
-
-    def __init__(self) -> None:
-        self._shown_at = 0.0
+    def modnet_training_started(self) -> None:
+        self._began = clock.perf_counter()
 
     def modnet_epoch_ended(self, run: Run) -> None:
-        now = clock.perf_counter()
-        if now - self._shown_at > INTERVAL:
-            self._shown_at = now
-            echo(f"{CLEARED}  epoch {run.epoch:,} of {run.training.epochs:,}", err=True, nl=False, styled=True)
+        seconds = clock.perf_counter() - (self._began or 0.0)
+        # The folds before tell better how long one takes than its epochs, of which the last are often left out.
+        share = run.epoch / run.training.epochs
+        if self._done:
+            share = max(share, min(seconds * self._done / max(self._seconds, 1e-9), 0.99))
+        left = time_left(self._done + share, self._folds, self._seconds + seconds)
+        epoch = f"epoch {run.epoch:,} of {run.training.epochs:,}"
+        self._status.show(f"  fold {self._done + 1:,} of {self._folds:,}, {epoch}{left}")
 
-    def modnet_training_ended(self) -> None:
-        echo(CLEARED, err=True, nl=False, styled=True)
+    def close(self) -> None:
+        """Empties the line."""
+        self._status.close()
+
+    def ended(self, seconds: float) -> None:
+        """A fold is done; if it was not found in the folder, it has taken so many seconds."""
+        self._status.close()
+        if self._began is None:
+            self._folds -= 1
+        else:
+            self._done, self._seconds, self._began = self._done + 1, self._seconds + seconds, None
+
+    def callback(self) -> Callback:
+        """What has it take part in a run."""
+        course = self
+
+        class Watching(Callback):
+            def join(self, run: Run) -> object:
+                return course
+
+        return Watching()
 
 
 def _own_folder(spec: str, output: str | None) -> Path:
@@ -140,10 +161,10 @@ def _own_folder(spec: str, output: str | None) -> Path:
     return Path(output).with_name(name) if output is not None else Path(name)
 
 
-def _validator(job: Job, folding: Folding, folder: Path) -> CrossValidator:
+def _validator(job: Job, folding: Folding, folder: Path, course: _Course) -> CrossValidator:
     job.require_savable(job.objective())
     try:
-        return CrossValidator(job.network, folding, folder=folder, callbacks=[_Watch()] if _on_a_terminal() else [])
+        return CrossValidator(job.network, folding, folder=folder, callbacks=[course.callback()])
     except SpecError as error:
         raise job.located(error) from None
 
@@ -153,18 +174,23 @@ def _stopped(finished: int, place: Path, again: str) -> str:
     return f"stopped{kept}\ngo on: {again}"
 
 
-def _run(validator: CrossValidator, done: list[FoldResult], quiet: bool) -> None:
+def _run(validator: CrossValidator, done: list[FoldResult], course: _Course) -> None:
     """Adds the results of the folds, each with its line on the screen as soon as it is there."""
     table: FigureTable | None = None
+    width = room()
     for result in validator.run():
         done.append(result)
-        if quiet:
+        course.ended(result.seconds)
+        if course.silent:
             continue
         if table is None:
-            table = FigureTable(result.figures, shutil.get_terminal_size().columns, "fold")
-            echo("\n".join(table.heading))
+            table = FigureTable(result.figures, width, "fold")
+            tell("\n".join(table.heading))
         name = f"{result.fold}" if validator.folding.repeats == 1 else f"{result.repeat}.{result.fold}"
-        echo(f"{table.line(name, result.figures, result.seconds)}   {_remark(result)}")
+        line, told = table.line(name, result.figures, result.seconds), _remark(result)
+        # On a narrow terminal the remark goes below the figures.
+        wide = width is None or len(line) + len(told) + 3 <= width
+        tell(f"{line}   {told}" if wide else f"{line}\n       {told}")
 
 
 def _remark(result: FoldResult) -> str:
@@ -185,7 +211,8 @@ def _write(found: CrossValidation, form: str, output: str) -> None:
 
 
 def _conclusion(found: CrossValidation, output: str | None, folder: str | None) -> str:
-    blocks = ["", str(found), *found.figures.class_tables()]
+    width = room()
+    blocks = ["", found.text(width), *found.figures.class_tables(width)]
     files = []
     if output is not None:
         files.append(
@@ -193,7 +220,7 @@ def _conclusion(found: CrossValidation, output: str | None, folder: str | None) 
         )
     if folder is not None:
         files.append(f"{folder}  the networks of the folds")
-    return "\n\n".join([*blocks, *(["\n".join(files)] if files else [])]).removeprefix("\n")
+    return "\n\n".join([*blocks, *(["\n".join(files)] if files else [])]).removeprefix("\n\n" if quiet() else "\n")
 
 
 def _plain(spec: str, found: CrossValidation, output: str | None) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.cli.output import echo
+from modnet.cli.output import say, tell
 from modnet.data.faults import Report
 from modnet.data.files import read, read_blocks, read_table, read_table_blocks
 from modnet.data.named_arrays import NamedArrays
@@ -50,12 +50,6 @@ def read_to_measure(network: Network, data: str, given: Mapping[str, Any]) -> Da
     return dataset
 
 
-def say(texts: Iterable[str]) -> None:
-    """Says on standard error what was assumed and done."""
-    for text in texts:
-        echo(text, err=True)
-
-
 def tables_of(data: str, rows: int | None, options: ReadOptions) -> Iterator[Table] | NamedArrays:
     """The table of a data file, or on standard input for "-", in blocks; or the arrays of a file of arrays.
 
@@ -86,7 +80,7 @@ def standard_input(rows: int | None, options: ReadOptions) -> Iterator[Table]:
     """
     if sys.stdin.isatty():
         end = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
-        echo(f"reading a table from standard input: type or paste it, then {end} on a line of its own", err=True)
+        tell(f"reading a table from standard input: type or paste it, then {end} on a line of its own", err=True)
     stream = sys.stdin.buffer
     stream = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)
     if stream.peek(1).lstrip()[:1] == b"{":

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from modnet.cli.failures import FAILED
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, room, tell
 from modnet.model.compare import ABSENT, ArrayDifference, ArrayPlace, Comparison, Difference, compare
 from modnet.model.container import NETWORK_GROUPS
+from modnet.screen import short
 from modnet.words import counted, path_text, printable, shape_text, show
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ T = TypeVar("T")
 MOST_LINES = 20
 """How many differences of each kind are shown."""
 
-WIDEST_NAME = 36
+WIDEST_NAME, LEAST_NAME = 36, 12
 
 
 def run(a: str, b: str, as_json: bool) -> int:
@@ -25,7 +26,7 @@ def run(a: str, b: str, as_json: bool) -> int:
     if as_json:
         echo_json(_plain(a, b, found))
     else:
-        echo("\n".join(_lines(printable(a), printable(b), found)))
+        tell("\n".join(_lines(printable(a), printable(b), found, room())))
     return 0 if found.same else FAILED
 
 
@@ -59,7 +60,7 @@ def _plain(a: str, b: str, found: Comparison) -> dict[str, Any]:
     }
 
 
-def _lines(a: str, b: str, found: Comparison) -> Iterator[str]:
+def _lines(a: str, b: str, found: Comparison, width: int | None) -> Iterator[str]:
     if found.same:
         yield f"{a} and {b} " + ("are the same" if found.identical else "hold the same values, but not byte for byte")
         return
@@ -67,7 +68,7 @@ def _lines(a: str, b: str, found: Comparison) -> Iterator[str]:
     parts = [
         list(_first(found.header, _header_line)),
         list(_first(places, lambda found: f"only in {found[0]}: {_name(found[1])}")),
-        list(_array_lines(found.arrays)),
+        list(_array_lines(found.arrays, width)),
     ]
     yield "\n\n".join("\n".join(part) for part in parts if part)
     if not (found.arrays or places):
@@ -108,16 +109,25 @@ def _name(place: ArrayPlace) -> str:
     return printable(place.name if place.group in NETWORK_GROUPS else f"{place.group}: {place.name}")
 
 
-def _array_lines(differences: Sequence[ArrayDifference]) -> Iterator[str]:
+def _array_lines(differences: Sequence[ArrayDifference], width: int | None) -> Iterator[str]:
     if not differences:
         return
     rows = [("array", "largest", "mean", "differing"), *map(_cells, differences[:MOST_LINES])]
     widths = [max(len(row[column]) for row in rows if row[2]) for column in range(3)]
     widths[0] = min(max(len(row[0]) for row in rows), WIDEST_NAME)
+    if width is not None:
+        others = sum(widths[1:]) + max(len(row[3]) for row in rows) + 9
+        widths[0] = max(min(widths[0], width - others), LEAST_NAME)
+        rows = _with_names_cut(rows, widths[0])
     for name, largest, mean, share in rows:
         yield f"{name:<{widths[0]}}   {largest:>{widths[1]}}   {mean:>{widths[2]}}   {share}".rstrip()
     if len(differences) > MOST_LINES:
         yield f"and {counted(len(differences) - MOST_LINES, 'array')} more"
+
+
+def _with_names_cut(rows: Sequence[tuple[str, str, str, str]], width: int) -> list[tuple[str, str, str, str]]:
+    """The rows for a terminal; a row of two shapes alone has room for the whole name."""
+    return [(short(name, width) if mean else name, largest, mean, share) for name, largest, mean, share in rows]
 
 
 def _cells(difference: ArrayDifference) -> tuple[str, str, str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modnet.cli.output import echo
+from modnet.cli.output import tell
 from modnet.cli.places import check_output
 from modnet.cli.settings import parse_pairs
 from modnet.engine.folding import RESULT
@@ -39,7 +39,7 @@ def run(
     if not (others or fold):
         raise click.UsageError("nothing to change; expected an option such as --cast float16 (see --help)")
     if fold and others:
-        raise click.UsageError("--fold builds the network anew; give it alone, and then change the file that it writes")
+        raise click.UsageError("--fold builds a new network; use it alone, and then change the file that it writes")
     metadata: dict[str, Any] = dict(parse_pairs("--set-metadata KEY=VALUE", entries, "author=Ada"))
     for key, text in parse_pairs("--set-metadata-json KEY=JSON", values, "year=1843").items():
         if key in metadata:
@@ -68,7 +68,7 @@ def run(
             rename=rename,
             take=take,
         )
-    echo(f"{output}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
+    tell(f"{output}  {readable_bytes(path.stat().st_size)}, was {readable_bytes(before)}")
 
 
 def _write_folded(model: str, output: Path) -> None:
@@ -80,11 +80,11 @@ def _write_folded(model: str, output: Path) -> None:
     found = network.card.results[RESULT]
     save(network, output)
     for name, where in found["folded"].items():
-        echo(f"folded  {name}: {where}")
+        tell(f"folded  {name}: {where}")
     for name, reason in found["left"].items():
-        echo(f"left    {name}: {reason}")
+        tell(f"left    {name}: {reason}")
     if not found["folded"]:
-        echo("nothing in it can be folded")
+        tell("nothing in it can be folded")
 
 
 def _value(key: str, text: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from modnet.cli.data import read_to_measure
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, tell, tell_found
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.settings import parsed_value
 from modnet.engine.network import Network
@@ -38,8 +38,8 @@ def run(
         found = {"metrics": dict(figures), "base": base, "classes": figures.classes, "coverage": figures.coverage}
         echo_json({"model": model, "data": data, "rows": len(dataset), **found})
         return
-    echo(f"{'standard input' if data == '-' else data}: {counted(len(dataset), 'row')}")
-    echo(figures)
+    tell(f"{'standard input' if data == '-' else data}: {counted(len(dataset), 'row')}")
+    tell_found(figures)
 
 
 def metrics_asked(network: Network, asked: Sequence[str]) -> Any:

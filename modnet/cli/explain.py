@@ -11,9 +11,9 @@ import click
 
 from modnet.assessment.explanation.explain import explain
 from modnet.assessment.pictures import check_pictures, write_pictures
-from modnet.cli.data import STANDARD_INPUT, say, standard_input
+from modnet.cli.data import STANDARD_INPUT, standard_input
 from modnet.cli.evaluate import naming_option
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, say, tell_found
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.datasets.read import loader_for
@@ -54,7 +54,7 @@ def run(
             seed=seed,
         )
     say(found.notes)
-    echo_json({"model": model, "data": data, **found.plain()}) if as_json else echo(found)
+    echo_json({"model": model, "data": data, **found.plain()}) if as_json else tell_found(found)
     if plot is not None:
         say(map(str, write_pictures(found.pictures(), plot)))
 

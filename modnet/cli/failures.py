@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from modnet.cli.output import echo
+from modnet.cli.output import echo, room
 from modnet.errors import BrokenPlugin, ModnetError, SpecError, TrainingError
+from modnet.screen import folded
 from modnet.words import counted, harmless, nearest, show
 
 FAILED, WRONG_INPUT, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 129, 130, 143
@@ -18,17 +19,23 @@ WRONG_PLACE = (FileNotFoundError, FileExistsError, PermissionError, IsADirectory
 
 
 def warn(message: str) -> None:
-    echo(f"{click.style('warning:', fg='yellow', bold=True)} {harmless(message)}", err=True, styled=True)
+    _labelled("warning:", message, "yellow")
 
 
 def report(error: Exception) -> int:
     """Prints an error on standard error, and returns the exit status."""
     if isinstance(error, SpecError):
-        echo(faults_text(error), err=True)
+        echo(faults_text(error, room(err=True)), err=True)
         return WRONG_INPUT
     status, message = _told(_fault_of(error))
-    echo(f"{click.style('error:', fg='red', bold=True)} {harmless(message)}", err=True, styled=True)
+    _labelled("error:", message, "red")
     return status
+
+
+def _labelled(label: str, message: str, colour: str) -> None:
+    """Prints a message on standard error after its label, in lines that fit the terminal."""
+    text = folded(f"{label} {harmless(message)}", room(err=True)).removeprefix(label)
+    echo(f"{click.style(label, fg=colour, bold=True)}{text}", err=True, styled=True)
 
 
 def _told(error: Exception) -> tuple[int, str]:
@@ -76,9 +83,9 @@ def _advice(error: OSError) -> str:
     return f"; did you mean {show(siblings[near])}?" if near else ""
 
 
-def faults_text(error: SpecError) -> str:
-    """All faults of a spec, and their number."""
-    lines = [str(problem) for problem in error.problems]
+def faults_text(error: SpecError, width: int | None) -> str:
+    """All faults of a spec, and their number, in lines of at most this width, if there is one."""
+    lines = [folded(harmless(problem.text(width)), width) for problem in error.problems]
     count = counted(len(lines), "problem")
     files = [problem.file for problem in error.problems if problem.line]
     if files:

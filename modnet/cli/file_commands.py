@@ -8,10 +8,38 @@ from modnet.cli.command import JSON, PLUGIN, Command, argument, file, option, pa
 
 FILES = (
     Command(
-        "inspect",
-        "Show what a model file says about itself.",
+        "history",
+        "Show the epochs of a training, with their curves.",
         """
-        Show what is in a model file: who made it, what it needs and whether that is installed, its nodes and arrays.
+        Show the figures of the epochs of the training that made MODEL, with the best epoch and a small curve of each
+        figure. Of many epochs some are shown; --json and --csv have all.
+
+        The best epoch is the one with the lowest loss on the validation data, or in training where there were none.
+        Several models stand side by side, figure by figure. Only the header of a file is read. MODEL can also be the
+        file of a csv_log or json_log.
+
+        \b
+        Examples:
+          modnet history penguins.modnet
+          modnet history small.modnet large.modnet
+          modnet history penguins.modnet --csv > epochs.csv
+
+        \b
+        JSON: [{"model", "epochs", "best_epoch", "kept_epoch", "monitor",
+                "history": {figure: [value of each epoch]}}]
+
+        The weights in the file are those of the kept epoch, null where that cannot be told.
+        """,
+        argument("models", metavar="MODEL...", nargs=-1, required=True),
+        option("--csv", "as_csv", is_flag=True, help="Print a table with a line for each epoch."),
+        JSON,
+    ),
+    Command(
+        "inspect",
+        "Show what is in a model file.",
+        """
+        Show what is in a model file: which versions made it, what it needs and whether that is installed, its nodes and
+        arrays.
 
         Only the header is read: no plugin is imported, no network is built, and the arrays' checksums are not compared
         (modnet verify does that).
@@ -35,7 +63,7 @@ FILES = (
     ),
     Command(
         "verify",
-        "Check that model files are whole.",
+        "Check that model files are complete and undamaged.",
         """
         Compare every MODEL with its checksums; show what is damaged, and what can still be read.
 
@@ -53,19 +81,19 @@ FILES = (
                "arrays": [name]}]}]
         """,
         argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
-        option("--id", metavar="ID", help="What the id of MODEL has to be, or begins with: 8 to 64 digits."),
+        option("--id", metavar="ID", help="The id that MODEL must have, or its beginning: 8 to 64 digits."),
         JSON,
     ),
     Command(
         "card",
-        "Write a model card: what a model is, for those who find it.",
+        "Write a model card: a page that describes a model.",
         """
         Write a model card from what a model file knows: Markdown with the metadata that the Hugging Face hub reads.
 
         It says what the model predicts from which columns, with their ranges and categories, how it was trained, its
-        figures, where it comes from, what lies outside of what it knows, and how to load it. `license`, `datasets`
-        (separated by commas), `description` and `author` are taken from the metadata. No plugin is imported, no network
-        is built. An earlier card is replaced; any other file is not.
+        figures, its origin, its limits, and how to load it. `license`, `datasets` (separated by commas), `description`
+        and `author` are taken from the metadata. No plugin is imported, no network is built. An earlier card is
+        replaced; any other file is not.
 
         \b
         Examples:
@@ -78,11 +106,11 @@ FILES = (
     ),
     Command(
         "diff",
-        "Show what differs between two model files.",
+        "Show the differences between two model files.",
         """
-        Show what differs between two model files: spec, origins of components, table, figures, and arrays.
+        Show the differences between two model files: spec, origins of components, table, figures, and arrays.
 
-        The exit status is 0 if they hold the same values, 1 if they differ, and 2 if one cannot be read. No plugin
+        The exit status is 0 if they have the same values, 1 if they differ, and 2 if one cannot be read. No plugin
         is imported, no network is built.
 
         \b
@@ -105,8 +133,8 @@ FILES = (
         """
         Write a changed copy of a model file, or change it in place.
 
-        No plugin is imported, no network is built, but with --fold. Everything else stays unchanged. OUT is replaced as
-        a whole or not at all; a damaged MODEL is refused, unless the damage is in a part that is removed.
+        Everything else stays unchanged. No plugin is imported and no network is built, except with --fold. OUT is
+        replaced completely or not at all. A damaged MODEL is refused, unless the damage is in a part that is removed.
 
         \b
         Examples:
@@ -135,8 +163,8 @@ FILES = (
         option(
             "--fold",
             is_flag=True,
-            help="Put layers that only scale and shift (batch_norm) into the weights beside them, and leave out "
-            "dropout: the same predictions, to rounding, in fewer steps. Keep MODEL to train it further.",
+            help="Multiply layers that only scale and shift (batch_norm) into the weights next to them, and leave out "
+            "dropout: the same predictions up to rounding, in fewer steps. Keep MODEL for further training.",
         ),
         option(
             "--cast",
@@ -176,12 +204,12 @@ FILES = (
     ),
     Command(
         "convert",
-        "Write a model in another format, or make one of it.",
+        "Convert a model into another format, or from one.",
         """
-        Write the model SOURCE as TARGET, in the format that the ending of TARGET asks for.
+        Write the model SOURCE as TARGET, in the format of the ending of TARGET.
 
-        Plugins have the formats: .onnx is modnet-onnx's. What cannot be converted is listed, with the reasons, before
-        anything is written.
+        Formats come from plugins: .onnx from modnet-onnx. If something cannot be converted, everything of this kind is
+        listed with the reasons, and nothing is written.
 
         \b
         Examples:

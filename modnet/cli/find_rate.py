@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modnet.cli.job import Job
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, tell_found
 from modnet.training.rate_search import find_rate
 
 
@@ -23,4 +23,4 @@ def run(
     if as_json:
         echo_json({"spec": spec, **found.plain()})
     else:
-        echo(str(found))
+        tell_found(found)

@@ -13,6 +13,7 @@ from modnet.data.schema import DataSchema
 from modnet.data.table import Table
 from modnet.datasets.load import LoadedData
 from modnet.kinds.figures import figure_text
+from modnet.screen import fitted
 from modnet.words import in_columns, legible
 
 MOST_COLUMNS = 30
@@ -36,15 +37,15 @@ def described(loaded: LoadedData) -> dict[str, Any]:
     return {"data": loaded.notes, "columns": columns, "targets": list(_targets(loaded))}
 
 
-def texts(found: Mapping[str, Any]) -> Iterator[str]:
-    """The same as lines for the screen; none if there are no data."""
+def texts(found: Mapping[str, Any], width: int | None) -> Iterator[str]:
+    """The same as lines for the screen, a terminal of this width or none; no line if there are no data."""
     if not found:
         return
     yield from found["data"]
     columns = found["columns"]
     if columns:
         yield ""
-        yield from _table(columns)
+        yield from _table(columns, min(width or WIDTH, WIDTH))
     if found["targets"]:
         yield ""
         yield from (_target_text(target) for target in found["targets"])
@@ -128,12 +129,14 @@ def _number_format(column: ColumnSchema) -> str:
     return "".join(f", {part}" for part in parts if part)
 
 
-def _table(columns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _table(columns: Sequence[Mapping[str, Any]], width: int) -> Iterator[str]:
     shown = columns[:MOST_COLUMNS] if len(columns) > MOST_COLUMNS + 1 else columns
     for count in range(len(shown[0]["rows"]), 0, -1):
         lines = in_columns(list(_lines(shown, count)), left=3 + count)
-        if max(map(len, lines)) <= WIDTH:
+        if max(map(len, lines)) <= width:
             break
+    else:  # not even one row beside the columns: below them
+        lines = fitted(list(_lines(shown, 1)), 4, width)
     yield from lines
     if len(shown) < len(columns):
         yield f"... and {len(columns) - len(shown):,} more columns"

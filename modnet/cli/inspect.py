@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 import modnet
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, room, tell
 from modnet.data.column_schema import ColumnSchema
 from modnet.data.schema import DataSchema
 from modnet.errors import DataError, NotInstalled, PluginError
@@ -26,11 +26,15 @@ from modnet.model.reader import HeaderOnly, opened, structure
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
 from modnet.plugins.registry import default_registry
+from modnet.screen import short
 from modnet.words import counted, listed, printable, readable_bytes, shape_text, show
 
 INDENT, WIDTH = 16, 80
 WIDEST_NAME = 44
 """The widest column for names; longer ones push the other columns of their line to the right."""
+
+LEAST_NAME = 16
+"""How wide the column for names is at least, also on a narrow terminal."""
 
 LONGEST = 4000
 """How many characters of a text are shown after its label."""
@@ -62,9 +66,10 @@ def run(model: str, as_json: bool) -> None:
     if as_json:
         echo_json(_plain(model, header, found, needs, figures))
         return
-    lines = map(printable, _lines(model, header, found, needs))  # together they can be many times as long as the file
+    # Together they can be many times as long as the file.
+    lines = map(printable, _lines(model, header, found, needs, room()))
     while some := list(islice(lines, LINES_AT_A_TIME)):
-        echo("\n".join(some))
+        tell("\n".join(some))
 
 
 def _plain(
@@ -189,32 +194,45 @@ def _nbytes(view: View) -> int:
 # The screen
 
 
-def _lines(model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[str]:
+def _lines(
+    model: str, header: Header, found: HeaderOnly, needs: list[dict[str, Any]], screen: int | None
+) -> Iterator[str]:
     yield f"{model}   format {VERSION}   {readable_bytes(found.size)}   header intact"
-    yield from _labelled("id", found.id.hex())
+    width = min(screen or WIDTH, WIDTH)
+    for label, text in _entries_of(header, found, needs):
+        yield from _labelled(label, text, width)
+    yield from _tree(_groups(found), {node.name: node.type for node in header.stored_nodes()}, screen)
+
+
+def _entries_of(header: Header, found: HeaderOnly, needs: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What the header says: (label, text)."""
+    yield "id", found.id.hex()
     if header.made_by:
-        yield from _labelled("made by", ", ".join(f"{name} {version}" for name, version in header.made_by.items()))
+        yield "made by", ", ".join(f"{name} {version}" for name, version in header.made_by.items())
     for index, need in enumerate(needs):
-        yield from _labelled("" if index else "needs", _need_text(need))
+        yield "" if index else "needs", _need_text(need)
     yield from _schema_lines(header.schema)
     yield from _training_lines(header, found)
-    for label, values in (("results", header.results), ("metadata", header.metadata)):
-        for index, (key, value) in enumerate(_entries(values)):
-            yield from _labelled("" if index else label, f"{key} = {show(value)}")
-    for index, (name, fingerprint) in enumerate(header.data.items()):
-        what, _, digest = fingerprint.rpartition(" ")
-        yield from _labelled("" if index else "data", f"{name}: {what} {digest[:DIGITS]}")
+    yield from _kept_with_it(header)
     if header.features:
         what = ", ".join(header.features)
-        yield from _labelled("features", f"unknown to this version, which does not load the model: {what}")
+        yield "features", f"unknown to this version, which does not load the model: {what}"
     if header.unknown():
-        yield from _labelled("also", f"unknown to this version: {', '.join(header.unknown())}")
-    groups = _groups(found)
-    for name, views in groups.items():
+        yield "also", f"unknown to this version: {', '.join(header.unknown())}"
+    for name, views in _groups(found).items():
         if name not in NETWORK_GROUPS:
             size = readable_bytes(sum(map(_nbytes, views)))
-            yield from _labelled("", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}")
-    yield from _tree(groups, {node.name: node.type for node in header.stored_nodes()})
+            yield "", f"{name}: {counted(len(views), 'array')}, {views[0].dtype.name}, {size}"
+
+
+def _kept_with_it(header: Header) -> Iterator[tuple[str, str]]:
+    """Results, metadata, and the fingerprints of the data."""
+    for label, values in (("results", header.results), ("metadata", header.metadata)):
+        for index, (key, value) in enumerate(_entries(values)):
+            yield "" if index else label, f"{key} = {show(value)}"
+    for index, (name, fingerprint) in enumerate(header.data.items()):
+        what, _, digest = fingerprint.rpartition(" ")
+        yield "" if index else "data", f"{name}: {what} {digest[:DIGITS]}"
 
 
 def _entries(values: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -234,43 +252,46 @@ def _need_text(need: Mapping[str, Any]) -> str:
     return f"{name} ({components}): {status}"
 
 
-def _labelled(label: str, text: str) -> Iterator[str]:
+def _labelled(label: str, text: str, width: int) -> Iterator[str]:
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} ... ({len(text) - LONGEST:,} more characters)"
-    if 0 < len(text) <= WIDTH - INDENT and text.isprintable():
+    if 0 < len(text) <= width - INDENT and text.isprintable():
         yield f"{label:<{INDENT}}{text}".rstrip()
         return
-    wrapped = textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False) or [""]
+    if " " not in text and text.isprintable():  # an id stays whole
+        yield from (label, text)
+        return
+    wrapped = textwrap.wrap(text, width - INDENT, break_long_words=False, break_on_hyphens=False) or [""]
     for index, line in enumerate(wrapped):
         yield f"{'' if index else label:<{INDENT}}{line}"
 
 
-def _schema_lines(value: dict[str, Any] | None) -> Iterator[str]:
+def _schema_lines(value: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     if value is None:
         return
     try:
         schema = DataSchema.from_plain(value)
     except DataError as error:
-        yield from _labelled("table", str(error))
+        yield "table", str(error)
         return
     for name, columns in schema.inputs.items():
-        yield from _labelled(name, f"{counted(len(columns), 'column')}: {' '.join(column.name for column in columns)}")
+        yield name, f"{counted(len(columns), 'column')}: {' '.join(column.name for column in columns)}"
     for name, columns in schema.targets.items():
         classes = columns[0].categories
         what = f"{columns[0].name}, {len(classes)} classes: {' '.join(classes)}" if classes else ""
-        yield from _labelled(name, what or " ".join(column.name for column in columns))
+        yield name, what or " ".join(column.name for column in columns)
     yield from _trust_lines(schema)
 
 
-def _trust_lines(schema: DataSchema) -> Iterator[str]:
+def _trust_lines(schema: DataSchema) -> Iterator[tuple[str, str]]:
     """The ranges of the columns in training, and the intervals of predictions."""
     columns = [column for columns in schema.inputs.values() for column in columns if column.lowest is not None]
     if columns:
-        yield from _labelled("ranges", listed([_range_text(column) for column in columns], MOST_RANGES))
+        yield "ranges", listed([_range_text(column) for column in columns], MOST_RANGES)
     for column in (column for columns in schema.targets.values() for column in columns):
         if column.interval is not None:
             share = f"{column.interval.coverage:g} of rows, learnt from {column.interval.rows:,}"
-            yield from _labelled("intervals", f"{column.name}: {share}; {column.interval.describe(column.quantiles)}")
+            yield "intervals", f"{column.name}: {share}; {column.interval.describe(column.quantiles)}"
 
 
 def _range_text(column: ColumnSchema) -> str:
@@ -278,15 +299,15 @@ def _range_text(column: ColumnSchema) -> str:
     return f"{column.name} {lowest} to {highest}"
 
 
-def _training_lines(header: Header, found: HeaderOnly) -> Iterator[str]:
+def _training_lines(header: Header, found: HeaderOnly) -> Iterator[tuple[str, str]]:
     epochs = _epochs(header, found)
     figures = header.metrics.items()
     texts = [f"{figure_title(n)} {figure_text(n, v)}" for n, v in figures if isinstance(v, int | float)]
     if epochs or texts:
-        yield from _labelled("trained", ", ".join([counted(epochs, "epoch")] * bool(epochs) + texts))
+        yield "trained", ", ".join([counted(epochs, "epoch")] * bool(epochs) + texts)
     place = _checkpoint(header)
     if place is not None:
-        yield from _labelled("checkpoint", f"step {place['step']:,} of epoch {place['epoch']:,}")
+        yield "checkpoint", f"step {place['step']:,} of epoch {place['epoch']:,}"
 
 
 @dataclass(slots=True)
@@ -325,14 +346,24 @@ def _branch_rows(branch: _Branch, types: Mapping[str, str], depth: int) -> Itera
         yield from _branch_rows(inner, types, depth + 1)
 
 
-def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str]) -> Iterator[str]:
+def _room_for(names: int, others: int, screen: int | None) -> tuple[int, int, bool]:
+    """How wide the names are, and the longest may be, and whether there is room for the types of numbers."""
+    if screen is None:
+        return names, LONGEST, True
+    cut = max(min(names, screen - others), min(names, LEAST_NAME))
+    return cut, cut, cut + others <= screen
+
+
+def _tree(groups: Mapping[str, Sequence[View]], types: Mapping[str, str], screen: int | None) -> Iterator[str]:
     """The nodes in the order of the network, below each its arrays, and composites' nodes as branches."""
     rows = list(_branch_rows(_branches(groups, types), types, 0))
     names, shapes, dtypes, sizes = (
         max((len(row[column]) for row in rows if column == 0 or row[2]), default=0) for column in range(4)
     )
+    others = shapes + dtypes + sizes + 9 + max((3 + len(row[4]) for row in rows if row[4]), default=0)
+    names, longest, with_dtypes = _room_for(min(names, WIDEST_NAME), others, screen)
     if rows:
         yield ""
     for name, shape, dtype, size, remark in rows:
-        line = f"{name:<{min(names, WIDEST_NAME)}}   {shape:<{shapes}}   {dtype:<{dtypes}}   {size:>{sizes}}   {remark}"
-        yield line.rstrip()
+        dtype = f"   {dtype:<{dtypes}}" if with_dtypes else ""
+        yield f"{short(name, longest):<{names}}   {shape:<{shapes}}{dtype}   {size:>{sizes}}   {remark}".rstrip()

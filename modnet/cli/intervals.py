@@ -6,7 +6,7 @@ from typing import Any
 
 from modnet.assessment.intervals import intervals
 from modnet.cli.held_out import output_of, read_held_out
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, tell, tell_found
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.model.load import load
 from modnet.model.save import save
@@ -33,6 +33,6 @@ def run(
         found = {target: interval.plain() for target, interval in made.found.items()}
         echo_json({"model": path, "rows": len(dataset), "intervals": found})
         return
-    echo(f"{name}: {counted(len(dataset), 'row')}")
-    echo(made)
-    echo(f"written to {path}")
+    tell(f"{name}: {counted(len(dataset), 'row')}")
+    tell_found(made)
+    tell(f"written to {path}")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from modnet.cli.job import Job
-from modnet.cli.output import echo
+from modnet.cli.output import tell
 from modnet.errors import Diverged, TrainingError
 from modnet.kinds.callback import Callback
 from modnet.plugins.registry import default_registry
@@ -101,5 +101,5 @@ def quiet_but_first(where: Place) -> Iterator[None]:
             return  # the loss is that of all processes, and the first one tells of it and writes what was kept
         except Exception:
             time.sleep(PATIENCE)
-            echo(f"in process {where.rank} of {where.size}:", err=True)
+            tell(f"in process {where.rank} of {where.size}:", err=True)
             raise

@@ -16,7 +16,7 @@ import click
 
 import modnet
 from modnet.cli.author_commands import PLUGIN_KINDS
-from modnet.cli.output import echo
+from modnet.cli.output import tell
 from modnet.plugins.builtin import CORE
 from modnet.plugins.distributions import normalized
 
@@ -127,8 +127,8 @@ def run(name: str, directory: Path, kinds: Sequence[str], core: str | None) -> N
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # otherwise an incomplete folder would block the next attempt
         raise
-    echo(f"{folder}: {len(files)} files; the package is {names['package']}, the licence MIT")
-    echo(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
+    tell(f"{folder}: {len(files)} files; the package is {names['package']}, the licence MIT")
+    tell(f"next: cd {folder} && pip install --editable '.[dev]' && pytest")
 
 
 def files_of(kinds: Iterable[str]) -> dict[str, str]:
@@ -158,8 +158,8 @@ def names_of(name: str) -> dict[str, str]:
     stem = distribution.removeprefix(PREFIX).replace("-", "_")
     if not stem.isidentifier() or keyword.iskeyword(stem) or not re.match("[a-z]", stem):
         raise click.UsageError(
-            f'"{name}" would give its components names such as "{stem}_scale"; it has to begin with a letter and be no '
-            "word of Python"
+            f'"{name}" would give its components names such as "{stem}_scale"; it must begin with a letter and must '
+            "not be a keyword of Python"
         )
     return {
         "distribution": distribution,

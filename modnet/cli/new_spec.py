@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modnet.cli.failures import WRONG_INPUT
-from modnet.cli.output import echo
+from modnet.cli.output import echo, quiet, room, tell
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.data.column import Column
 from modnet.data.files import read
@@ -23,7 +23,8 @@ from modnet.datasets.read import foreign_reader
 from modnet.errors import DataError, NotInstalled
 from modnet.kinds.layer import Layer
 from modnet.plugins.registry import default_registry
-from modnet.words import counted, in_columns, legible, printable
+from modnet.screen import fitted
+from modnet.words import counted, legible, printable
 
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "species", "diagnosis", "survived", "price", "quality")
 """Usual names of what is to be predicted."""
@@ -45,7 +46,7 @@ def run(
     table = _table(data, reading)
     targets = tuple(part for target in targets for part in _targets_of(target, table))
     if not targets:
-        echo(_choice(table, ["modnet", "new-spec", data, *_as_typed(reading)]), err=True)
+        tell(_choice(table, ["modnet", "new-spec", data, *_as_typed(reading)], room(err=True)), err=True)
         return WRONG_INPUT
     to_screen = output is None or output == "-"
     path = Path() if output is None else Path(output)
@@ -70,10 +71,13 @@ def _require_tabular() -> None:
 
 def _tell(path: Path, text: str, plugins: tuple[str, ...]) -> None:
     """Says where the spec is, what it assumes, and what to do next."""
-    for line in (str(path), *_assumed(text)):
-        echo(line)
+    tell(path)
+    if quiet():
+        return
+    for line in _assumed(text):
+        tell(line)
     options = [word for file in plugins for word in ("--plugin", file)]
-    echo(f"next: {shlex.join(['modnet', 'train', str(path), *options])}")
+    tell(f"next: {shlex.join(['modnet', 'train', str(path), *options])}")
 
 
 def _table(data: str, given: Mapping[str, Any]) -> Table:
@@ -135,17 +139,18 @@ def _paragraph(lines: list[str], beginning: str) -> list[str]:
 # Without a target
 
 
-def _choice(table: Table, call: list[str]) -> str:
+def _choice(table: Table, call: list[str], width: int | None) -> str:
     """What there is to predict, for who has not said it."""
     guesses = guess_columns(table)
-    rows = [["column", "kind", "for example"]]
+    rows, examples = [["column", "kind"]], ["for example"]
     for name, found in list(guesses.items())[:MOST_COLUMNS]:
-        rows.append([legible(name, NAME), _kind(found), _examples(table.columns[name], found)])
+        rows.append([legible(name, NAME), _kind(found)])
+        examples.append(_examples(table.columns[name], found))
     lines = [
         f"{printable(table.name)}: {counted(len(table), 'row')}, {counted(len(guesses), 'column')}; "
         "say with --target which of them to predict",
         "",
-        *in_columns(rows, left=3),
+        *fitted(rows, 2, width, examples),
     ]
     if len(guesses) > MOST_COLUMNS:
         lines.append(f"... and {len(guesses) - MOST_COLUMNS:,} more columns")

@@ -11,14 +11,18 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import click
 
+from modnet.screen import folded, width_of
 from modnet.words import harmless
 
 PIECE = 1 << 16
 """How many characters of JSON are printed at a time."""
+
+QUIET = "modnet.quiet"
+"""The key of `--quiet` in what click keeps of a command line."""
 
 _OTHER = re.compile(r"[^\x20-\x7e]+")
 
@@ -44,6 +48,41 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, styled: bool 
     except OSError:
         if not err:
             raise
+
+
+def tell(text: object, *, err: bool = False) -> None:
+    """Prints a text for people: on a terminal no line is wider, but for commands, which are to be copied."""
+    echo(folded(harmless(str(text)), room(err)), err=err)
+
+
+def room(err: bool = False) -> int | None:
+    """The width of the terminal that standard output, or standard error, goes to; None if it goes elsewhere."""
+    return width_of(sys.stderr if err else sys.stdout)
+
+
+class Found(Protocol):
+    """What a command has found, which has a text for a screen of any width."""
+
+    def text(self, width: int | None = None) -> str:
+        """Its text in lines of at most this width."""
+
+
+def tell_found(found: Found) -> None:
+    """Prints what was found, for people."""
+    echo(found.text(room()))
+
+
+def say(texts: Iterable[object]) -> None:
+    """Says on standard error what was assumed and done; nothing with `--quiet`."""
+    if not quiet():
+        for text in texts:
+            tell(text, err=True)
+
+
+def quiet() -> bool:
+    """Whether the running command was called with `--quiet`: results and errors alone are printed."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
 
 
 def discard(stream: TextIO) -> None:
@@ -136,4 +175,13 @@ def open_missing_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         # Do not fail because of a character that the terminal's encoding does not have.
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="backslashreplace", encoding=_encoding_of(stream))
+
+
+def _encoding_of(stream: TextIO) -> str | None:
+    """The encoding that a stream needs; None to keep the one that it has.
+
+    On Windows a file or pipe would get the encoding of the system's language, and predictions would lose letters.
+    """
+    of_language = sys.platform == "win32" and not stream.isatty() and "PYTHONIOENCODING" not in os.environ
+    return "utf-8" if of_language else None

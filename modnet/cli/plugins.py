@@ -7,16 +7,19 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import modnet
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, room, tell
 from modnet.errors import BrokenPlugin
 from modnet.kinds import GROUPS
 from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.hooks import HookModule
 from modnet.plugins.kernels import SWITCH
 from modnet.plugins.registry import Origin, Registry, default_registry
+from modnet.screen import folded, short
 from modnet.words import in_columns
 
 
@@ -44,7 +47,7 @@ class Offered:
 
 
 def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
-    rows = list(_rows(default_registry()))
+    rows = list(offered(default_registry()))
     chosen = [row for row in rows if (everything or not row.is_builtin) and (row.error or not errors)]
     if times:
         chosen.sort(key=lambda row: -(row.seconds or 0.0))
@@ -56,7 +59,8 @@ def run(everything: bool, errors: bool, times: bool, as_json: bool) -> None:
         _table(chosen, len(rows) - len(chosen), times)
 
 
-def _rows(registry: Registry) -> Iterator[Offered]:
+def offered(registry: Registry) -> Iterator[Offered]:
+    """What plugins and the core offer; each is imported, to see whether that works."""
     yield from _component_rows(registry)
     yield from _kernel_rows(registry)
     yield from map(_hook_row, registry.hook_modules)
@@ -126,23 +130,46 @@ def _kernel_rows(registry: Registry) -> Iterator[Offered]:
 
 def _tracebacks(rows: Sequence[Offered]) -> None:
     for row in rows:
-        echo(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
-        echo("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
+        tell(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
+        tell("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
     if not rows:
-        echo("nothing is broken")
+        tell("nothing is broken")
 
 
 def _table(rows: list[Offered], hidden: int, times: bool) -> None:
     if rows:
         table = [["kind", "type", "version", "plugin", *["import"] * times, "from"]]
         for row in rows:
-            seconds = "" if row.seconds is None else f"{1000 * row.seconds:.1f} ms"
-            cells = [row.kind, row.type, str(row.version or ""), row.plugin, *[seconds] * times]
+            cells = [row.kind, row.type, str(row.version or ""), row.plugin, *[_time(row)] * times]
             table.append([*cells, row.remark or row.source])
-        echo("\n".join(in_columns(table, left=len(table[0]))))
+        lines, width = in_columns(table, left=len(table[0])), room()
+        if width is not None and max(map(len, lines)) > width:
+            lines = list(_by_plugin(rows, times, width))
+        tell("\n".join(lines))
         if any(row.error for row in rows):
-            echo("modnet plugins --errors shows what is broken with its traceback")
+            tell("modnet plugins --errors shows what is broken with its traceback")
     else:
-        echo("no plugin is installed")
+        tell("no plugin is installed")
     if hidden:
-        echo(f"builtin: {hidden} components (modnet plugins --all)")
+        tell(f"builtin: {hidden} components (modnet plugins --all)")
+
+
+def _time(row: Offered) -> str:
+    return "" if row.seconds is None else f"{1000 * row.seconds:.1f} ms"
+
+
+def _by_plugin(rows: Sequence[Offered], times: bool, width: int) -> Iterator[str]:
+    """What each plugin offers, for a narrow terminal: only what is broken has a remark."""
+    kinds = max(len(row.kind) for row in rows)
+    for plugin, own in groupby(sorted(rows, key=attrgetter("plugin")), attrgetter("plugin")):
+        yield plugin or "a plugin"
+        for row in own:
+            yield _narrow_line(row, kinds, times, width)
+            if row.remark:
+                yield folded(f"    {row.remark}", width)
+
+
+def _narrow_line(row: Offered, kinds: int, times: bool, width: int) -> str:
+    time = f"  {_time(row):>9}" if times else ""
+    space = width - kinds - len(time) - 4
+    return f"  {row.kind:<{kinds}}  {short(row.type, space):<{space if times else 0}}{time}"

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from modnet.cli.data import say
 from modnet.cli.forms import form_of
+from modnet.cli.output import say
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.cli.predicted import Faults
 from modnet.cli.prediction import Prediction, check_not_input

@@ -14,19 +14,19 @@ from typing import Any
 
 import click
 
-from modnet.cli.data import say
 from modnet.cli.failures import FAILED, INTERRUPTED, WRONG_INPUT
 from modnet.cli.forms import form_of
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, room, say, tell
 from modnet.cli.part_work import PartWork
 from modnet.cli.parts import Part, Predicting, parts_of
 from modnet.cli.predicted import Account
 from modnet.cli.prediction import Names, Prediction
+from modnet.cli.status import Status
 from modnet.errors import DataError, ModnetError
 from modnet.model.load import load
 from modnet.plugins.registry import default_registry
 from modnet.plugins.schedulers import Ended, Scheduler, digest_of, scheduler_at
-from modnet.words import counted, legible, readable_bytes
+from modnet.words import counted, legible, readable_bytes, time_left
 
 STOPPED_BY_USER = "interrupted"
 
@@ -50,7 +50,7 @@ class PartsPredicted:
         done_before: how many were done already.
         failed: the parts for which there are no predictions -> why.
         account: what there is to say about the rows of those that were done now.
-        retries: how often a part was begun anew, as its worker was lost.
+        retries: how often a part was tried again because its worker was lost.
         size: of the files that were written now, in bytes.
         seconds: how long it took.
         stopped: why not all parts were tried, or "".
@@ -181,7 +181,7 @@ def run_parts(model: str, data: str, output: str, how: Prediction, address: str,
     if as_json:
         echo_json({"model": model, "data": data, "output": output, **_plain(found)})
     else:
-        echo("\n".join(_table(found, output)))
+        tell("\n".join(_table(found, output)))
     return _concluded(found, output)
 
 
@@ -248,22 +248,24 @@ class _Progress:
     """Says on standard error how far it is: on a terminal in one line, else from time to time."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+        self._terminal = room(err=True) is not None
+        self._status = Status()
         self._told = time.monotonic()
-        self._width = 0
 
     def __call__(self, found: PartsPredicted) -> None:
         now = time.monotonic()
-        if now - self._told < (0.1 if self._terminal else LINE):
+        if not self._terminal and now - self._told < LINE:
             return
         self._told = now
         ended = found.done_before + found.done + len(found.failed)
         told = f"{ended:,} of {counted(found.parts, 'part')}, {found.account.rows:,} rows, {found.rate:,.0f} a second"
         told += f", {found.retries:,} tried again" if found.retries else ""
         told += f", {len(found.failed):,} failed" if found.failed else ""
-        echo(f"\r{told:<{self._width}}" if self._terminal else told, err=True, nl=not self._terminal, styled=True)
-        self._width = len(told)
+        told += time_left(ended - found.done_before, found.parts - found.done_before, found.seconds)
+        if self._terminal:
+            self._status.show(told)
+        else:
+            say([told])
 
     def end(self) -> None:
-        if self._width and self._terminal:
-            echo(f"\r{'':<{self._width}}\r", err=True, nl=False, styled=True)
+        self._status.close()

@@ -9,9 +9,8 @@ import click
 
 from modnet.assessment.report.page import require_page
 from modnet.assessment.report.report import report
-from modnet.cli.data import say
 from modnet.cli.explain import rows_in
-from modnet.cli.output import echo
+from modnet.cli.output import say, tell
 from modnet.cli.places import check_place
 from modnet.cli.plugin_file import load_plugin_files
 from modnet.model.load import load
@@ -37,9 +36,9 @@ def run(
     found = report(network, rows, model=model, repeats=repeats, seed=seed)
     found.save(path)
     say(found.notes)
-    echo(f"{path}  {readable_bytes(path.stat().st_size)}")
+    tell(f"{path}  {readable_bytes(path.stat().st_size)}")
     if data is None:
-        say([f"without rows it says nothing of how good the model is: modnet report {model} TEST.csv"])
+        say([f"without rows it cannot say how good the model is: modnet report {model} TEST.csv"])
 
 
 def _path(model: str, output: str | None) -> Path:

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 from collections.abc import Mapping
+from contextlib import closing
 from errno import EEXIST
 from functools import partial
 from pathlib import Path
@@ -16,20 +17,21 @@ import click
 
 from modnet.assessment.search.planned import INTERRUPTED as STOPPED
 from modnet.assessment.search.planned import Asked, Planned
-from modnet.assessment.search.plot import check_plot, plot_search
+from modnet.assessment.search.plot import plot_search
 from modnet.assessment.search.result import SearchResult
 from modnet.assessment.search.study import JOURNAL
 from modnet.cli.failures import FAILED, INTERRUPTED, warn
 from modnet.cli.job import Job
 from modnet.cli.launched import refuse_several
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, quiet, tell
 from modnet.cli.places import check_output, check_place
 from modnet.cli.plugin_file import load_plugin_files
-from modnet.cli.search_texts import Rows, conclusion, introduction, remark
+from modnet.cli.search_texts import Course, Rows, conclusion, introduction, remark
 from modnet.cli.settings import parse_settings
 from modnet.data.source import is_address
 from modnet.errors import ModnetError, SpecError
 from modnet.model.atomic import replace_file
+from modnet.pictures.figure import check_format
 from modnet.plugins.registry import default_registry
 from modnet.plugins.schedulers import scheduler_at
 from modnet.specs.paths import resolved, value_at, with_value
@@ -62,16 +64,17 @@ def run(
     planned = plan_of(job, plugins)
     workers = None if scheduler is None else partial(scheduler_at, scheduler, default_registry())
     asked, rows = Asked(trials, time, processes, resume, workers), Rows(planned)
-    if not as_json:
-        echo(f"{introduction(job, planned, asked, place)}\n{rows.title()}")
+    course = Course(planned, asked, None if as_json or quiet() else rows)
+    course.begin(introduction(job, planned, asked, place))
     received = _handle_signals()
-    found = planned.search(place, asked, None if as_json else lambda trial: echo(rows.line(trial)))
+    with closing(course):
+        found = planned.search(place, asked, course.ended)
     if found.best is not None:
         _write(job, found, path, plot)
     if as_json:
         echo_json({"spec": spec, "output": str(path) if found.best else None, **found.plain()})
     else:
-        echo(conclusion(found, rows, path, plot, shlex.join(_command(spec, output, plugins, settings, scheduler))))
+        tell(conclusion(found, rows, path, plot, shlex.join(_command(spec, output, plugins, settings, scheduler))))
     return _status(found, received)
 
 
@@ -95,14 +98,16 @@ def _check_places(spec: Path, path: Path, plot: str | None) -> None:
     check_output(path.with_suffix(".modnet"))
     if plot is not None:
         check_place(Path(plot))
-        check_plot(plot)
+        check_format(plot)
 
 
 def _check_resumed(path: Path, place: Path, resume: bool) -> None:
     """Checks that no earlier search is lost, nor a spec that no search has written."""
     begun = (place / JOURNAL).exists()
     if begun and not resume:
-        raise ModnetError(f"{place} has a search already; use --resume to go on with it, or another -o to search anew")
+        raise ModnetError(
+            f"{place} has a search already; use --resume to continue it, or another -o to start a new one"
+        )
     if path.exists() and not begun:
         raise FileExistsError(EEXIST, "it is there already", str(path))
     if resume and not begun:

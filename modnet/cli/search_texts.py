@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shlex
-import sys
+import time
 from pathlib import Path
-from shutil import get_terminal_size
 
 from modnet.assessment.search.names import short_names, value_text
 from modnet.assessment.search.planned import Asked, Planned
 from modnet.assessment.search.result import DONE, FAILED, PRUNED, SearchResult, Trial
 from modnet.cli.job import Job
-from modnet.cli.training_texts import data_lines
+from modnet.cli.output import echo, quiet, room
+from modnet.cli.status import Status
+from modnet.cli.training_texts import aligned, data_lines
 from modnet.kinds.figures import TEST, figure_text, figure_title
-from modnet.words import counted, legible, listed, readable_bytes
+from modnet.screen import with_bars
+from modnet.words import counted, legible, listed, readable_bytes, time_left, time_text
 
 SHOWN = 10
 """How many of the best trials are listed in the end."""
@@ -32,11 +34,11 @@ class Rows:
         self.monitor = planned.monitor
         self.names = short_names(planned.space.ranges)
         self.widths: dict[str, int] = {}
-        room = get_terminal_size().columns if sys.stdout.isatty() else None
+        width = room()
         for dotted, one in planned.space.ranges.items():
             texts = [value_text(value) for value in one.choices or ()]
             self.widths[dotted] = min(max(9, len(self.names[dotted]), *map(len, texts), 0), WIDEST)
-            if room is not None and len(self.title()) > room - len("  as trial 99"):
+            if width is not None and len(self.title()) > width - len("  pruned"):
                 del self.widths[dotted]
                 break
 
@@ -56,6 +58,44 @@ class Rows:
         return f"{number:>5}  {value:>{width}}  {epochs:>6}  {seconds:>7}  {'  '.join(cells)}".rstrip()
 
 
+class Course:
+    """Prints the lines of trials, and shows on a terminal how long the others take, until the next one ends.
+
+    Args:
+        rows: None for no lines.
+    """
+
+    def __init__(self, planned: Planned, asked: Asked, rows: Rows | None) -> None:
+        self._rows = rows
+        self._whole = planned.asked.trials if asked.trials is None else asked.trials
+        self._limit = planned.asked.time if asked.time is None else asked.time
+        self._status = Status()
+        self._began, self._done = time.perf_counter(), 0
+
+    def begin(self, text: str) -> None:
+        """Prints what is about to be searched, and the heading of the trials."""
+        if self._rows is not None:
+            echo(f"{text}\n{self._rows.title()}")
+
+    def ended(self, trial: Trial) -> None:
+        """A trial of this call has ended; those of an earlier one are counted by their numbers."""
+        self.close()
+        if self._rows is not None:
+            echo(self._rows.line(trial))
+        self._done += 1
+        number, seconds = trial.number, time.perf_counter() - self._began
+        left = time_left(self._done, self._done + max(self._whole - number, 0), seconds)
+        if self._limit is not None:
+            least = max(self._limit - seconds, 0.0)
+            left = left if self._limit > seconds + least else f", {time_text(least)} at most"
+        if number < self._whole:
+            self._status.show(f"{number:,} of {counted(self._whole, 'trial')}{left}")
+
+    def close(self) -> None:
+        """Empties the line, for what the search prints."""
+        self._status.close()
+
+
 def introduction(job: Job, planned: Planned, asked: Asked, place: Path) -> str:
     """What is about to be searched."""
     better = "greater is better" if planned.greater else "less is better"
@@ -66,8 +106,7 @@ def introduction(job: Job, planned: Planned, asked: Asked, place: Path) -> str:
         ("by", f"{figure_title(planned.monitor)}{folds}; {better}"),
         ("in", str(place)),
     ]
-    width = max(12, *(len(name) for name, _ in lines)) + 2
-    return "\n".join(f"{name:<{width}}{text}" for name, text in lines) + "\n"
+    return aligned(lines) + "\n"
 
 
 def _plan(planned: Planned, asked: Asked) -> str:
@@ -89,12 +128,13 @@ def conclusion(found: SearchResult, rows: Rows, path: Path, plot: str | None, ag
     """The best trials, what mattered, and what was written."""
     over = f"\n{found.stopped}; go on: {again}" if found.stopped else ""
     if found.best is None:
-        return f"\nno trial has come to its end{_why(found)}{over}"
+        return f"\nno trial was finished{_why(found)}{over}"
     done = [trial for trial in found.ranking() if trial.outcome == DONE]
+    width = room()
     lines = ["", _summary(found), "", f"the best {SHOWN}" if len(done) > SHOWN else "the best", rows.title()]
     lines += [rows.line(trial) for trial in done[:SHOWN]]
-    lines += ["", *_values(found, found.best), *_mattered(found), "", *_written(found, found.best, path, plot)]
-    return "\n".join(lines) + over
+    lines += ["", *_values(found, found.best), *_mattered(found, width), "", *_written(found, found.best, path, plot)]
+    return "\n".join(lines[quiet() :]) + over
 
 
 def _written(found: SearchResult, best: Trial, path: Path, plot: str | None) -> list[str]:
@@ -109,9 +149,12 @@ def _written(found: SearchResult, best: Trial, path: Path, plot: str | None) -> 
     width = max(len(name) for name, _ in written)
     lines = [f"{name:<{width}}  {text}" for name, text in written]
     if not any(name.startswith(TEST) for name in best.figures):
-        lines.append("the rows that chose the best trial flatter it; test = 0.2 in [data] measures it on others")
+        lines.append(
+            "the best trial looks better on these rows than it is, because they chose it; test = 0.2 in [data] "
+            "measures it on others"
+        )
     following = ["train", str(path)] if found.model is None else ["predict", str(model), "NEW.csv"]
-    return lines if found.stopped else [*lines, f"next: {shlex.join(['modnet', *following])}"]
+    return lines if found.stopped or quiet() else [*lines, f"next: {shlex.join(['modnet', *following])}"]
 
 
 def remark(found: SearchResult) -> str:
@@ -149,14 +192,12 @@ def _own(found: SearchResult, own: Trial, best: Trial) -> str:
     return f"the spec's own values: {told}{', pruned' if own.outcome == PRUNED else ''})"
 
 
-def _mattered(found: SearchResult) -> list[str]:
+def _mattered(found: SearchResult, width: int | None) -> list[str]:
     if not found.importance:
-        return ["", "what mattered: too few trials came to their end to say"]
-    width = max(map(len, found.importance))
-    lines = ["", "what mattered"]
-    for dotted, share in found.importance.items():
-        lines.append(f"  {dotted:<{width}}  {share:>5.0%}  {'█' * round(BAR * share)}".rstrip())
-    return lines
+        return ["", "what mattered: too few trials were finished to say"]
+    longest = max(map(len, found.importance))
+    lines = [f"  {dotted:<{longest}}  {share:>5.0%}" for dotted, share in found.importance.items()]
+    return ["", "what mattered", *with_bars(lines, ["█" * round(BAR * n) for n in found.importance.values()], width)]
 
 
 def _figures(trial: Trial) -> str:

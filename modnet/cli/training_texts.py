@@ -12,9 +12,10 @@ from typing import Any
 
 from modnet.cli.failures import warn
 from modnet.cli.job import Job
-from modnet.cli.output import discard, echo, echo_json
+from modnet.cli.output import Found, discard, echo_json, quiet, room, tell, tell_found
 from modnet.datasets.load import LoadedData, located
 from modnet.kinds.figures import TEST, VALIDATION, figure_text, figure_title
+from modnet.screen import NARROWEST, folded, labelled
 from modnet.training.measured import hits_text
 from modnet.words import counted, readable_bytes
 
@@ -32,7 +33,12 @@ class Screen:
         self.path = path
 
     def tell(self, text: str) -> None:
-        self._try(echo, text)
+        self._try(tell, text)
+
+    def tell_profile(self, profile: Found | None) -> None:
+        if profile is not None:
+            self.tell("")
+            self._try(tell_found, profile)
 
     def tell_json(self, value: Any) -> None:
         self._try(echo_json, value)
@@ -44,7 +50,7 @@ class Screen:
             with suppress(OSError, ValueError):  # it has no descriptor
                 discard(sys.stdout)
             reason = (error.strerror or str(error)).lower()
-            warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
+            warn(f"standard output cannot be written to ({reason}); the model is written to {self.path} anyway")
 
 
 def introduction(job: Job, notes: Sequence[str], processes: int = 1) -> str:
@@ -57,14 +63,19 @@ def introduction(job: Job, notes: Sequence[str], processes: int = 1) -> str:
     network = job.network
     nodes, parameters = len(network.graph.nodes), network.layout.parameter_count
     size = f"{counted(nodes, 'node')}, {counted(parameters, 'parameter')}, {network.dtype}"
-    labelled = [*data_lines(job, notes), ("network", size)]
+    pairs = [*data_lines(job, notes), ("network", size)]
     if processes > 1:
-        labelled.append(("processes", f"{processes}, each with its rows of every batch"))
+        pairs.append(("processes", f"{processes}, each with its rows of every batch"))
     if network.card.spec.search is not None:
         command = shlex.join(["modnet", "search", str(job.path)])
-        labelled.append(("search", f"none: the plain values are trained; for better ones: {command}"))
-    indent = max(12, *(len(label) for label, _ in labelled)) + 2
-    return "\n".join(f"{label:<{indent}}{line}" for label, line in labelled)
+        pairs.append(("search", f"none: the plain values are trained; for better ones: {command}"))
+    return aligned(pairs)
+
+
+def aligned(pairs: Sequence[tuple[str, str]]) -> str:
+    """Lines with their labels; on a terminal no line is wider."""
+    indent = max(12, *(len(label) for label, _ in pairs)) + 2
+    return "\n".join(labelled(label, line, indent, room()) for label, line in pairs)
 
 
 def data_lines(job: Job, notes: Sequence[str]) -> list[tuple[str, str]]:
@@ -74,12 +85,12 @@ def data_lines(job: Job, notes: Sequence[str]) -> list[tuple[str, str]]:
     source = data.train
     assert source is not None
     name = source if isinstance(source, str) else source.path or f"{source.x} and {source.y}"
-    indent = max(12, len(name)) + 2
+    indent, width = max(12, len(name)) + 2, min(room() or 80, 80)
     lines = []
     for note in notes:
         # Where a line is too long it is broken between its two halves, rather than anywhere.
-        halves = [note] if indent + len(note) <= 80 else note.split("; ")
-        lines += [line for half in halves for line in textwrap.wrap(half, max(80 - indent, 40))]
+        halves = [note] if indent + len(note) <= width else note.split("; ")
+        lines += [line for half in halves for line in textwrap.wrap(half, max(width - indent, NARROWEST))]
     return list(zip([name, *[""] * (len(lines) - 1)], lines, strict=True))
 
 
@@ -91,18 +102,22 @@ def conclusion(job: Job, loaded: LoadedData, path: Path, plugins: tuple[str, ...
         again: the command with which a run that was stopped goes on, or "".
         whole: whether the run came to its end.
     """
-    network = job.network
-    texts = ", ".join(_final_texts(network.card.metrics, loaded))
+    texts = ", ".join(_final_texts(job.network.card.metrics, loaded))
     first = f"{path}  {readable_bytes(path.stat().st_size)}   {texts}".rstrip()
+    if quiet():
+        return folded(first, room())
     if again or not whole:
         first = f"what was learnt so far is in {first}"
-    first = textwrap.fill(first, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    first = folded(first, min(room() or 80, 80))
     if again:
         return f"\n{first}\ngo on: {again}"
-    if not whole:
-        return f"\n{first}"
+    return f"\n{first}{_next(job, path, plugins) if whole else ''}"
+
+
+def _next(job: Job, path: Path, plugins: tuple[str, ...]) -> str:
+    """The line with the command that predicts."""
     options = [word for file in plugins for word in ("--plugin", file)]
-    return f"\n{first}\nnext: {shlex.join(['modnet', 'predict', str(path), _new_data(job), *options])}"
+    return f"\nnext: {shlex.join(['modnet', 'predict', str(path), _new_data(job), *options])}"
 
 
 def _new_data(job: Job) -> str:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, READING, Command, argument, file, option
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, Command, argument, file, option
 
-SPEC = file("--spec", help="Take the validation rows of this spec, with which the model was trained.")
+SPEC = file("--spec", help="Use the validation rows of this spec, the one that the model was trained with.")
 
 TRUST = (
     Command(
         "calibrate",
         "Calibrate the probabilities of a model.",
         """
-        Fit a temperature, by which probabilities are less sure of themselves, or more, to rows that MODEL was not
-        trained on, and write it into the model. Which class is predicted does not change.
+        Fit a temperature on rows that MODEL was not trained on, and write it into the model. It makes the probabilities
+        less confident, or more. The predicted class does not change.
 
-        The rows are those of DATA, a table, arrays in .npz, or - for a table on standard input; or with --spec the
-        validation rows of the spec that the model was trained with, as the training has set them aside. With the rows
-        that it was trained on a model looks better than it is. Log loss and calibration error are shown before and
-        after. Calibrating again fits the temperature anew.
+        The rows are those of DATA, a table, arrays in .npz, or - for a table on standard input. With --spec they are
+        the validation rows of the spec that the model was trained with. On the rows of its training a model looks
+        better than it is. Log loss and calibration error are shown before and after. Calibrating again replaces the
+        temperature.
 
         \b
         Examples:
@@ -37,20 +37,21 @@ TRUST = (
         file("-o", "--output", help="The model file to write; by default MODEL itself is replaced."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
     Command(
         "intervals",
-        "Give the predictions of a model intervals, or sets of classes.",
+        "Add intervals, or sets of classes, to the predictions of a model.",
         """
-        Learn from rows that MODEL was not trained on how far its predictions are from the truth, and write that into
-        the model. Its predictions for rows of tables then have columns `lower` and `upper`, or `set`: a share of
-        --coverage of new rows has the truth in them, on average, whatever the model is worth, if they come from where
-        these rows come from.
+        Measure on rows that MODEL was not trained on how far its predictions are from the truth, and write that into
+        the model. Its predictions for rows of tables then have the columns `lower` and `upper`, or `set`. On average
+        they contain the truth for the share --coverage of new rows, if these come from the same source as the rows
+        here. This holds for good and bad models.
 
-        A network with several quantiles (loss "quantile") has wide intervals where it is unsure; any other one has
-        intervals of one width. The rows are given as for `modnet calibrate`. Calibrate first: that, and training
-        further, leaves the intervals out.
+        A network with several quantiles (loss "quantile") has wide intervals for uncertain rows; any other network has
+        intervals of one width. The rows are given as for `modnet calibrate`. Calibrate first: calibrating or training
+        the model later removes the intervals.
 
         \b
         Examples:
@@ -74,6 +75,7 @@ TRUST = (
         file("-o", "--output", help="The model file to write; by default MODEL itself is replaced."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
 )

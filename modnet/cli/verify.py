@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from modnet.cli.failures import FAILED, report
-from modnet.cli.output import echo, echo_json
+from modnet.cli.output import echo_json, room, tell
 from modnet.errors import ModelFileError, NewerFormat, NotAModelFile, WrongId
 from modnet.model.container import NETWORK_GROUPS
 from modnet.model.damage import SegmentState, Verification, verify
@@ -47,7 +47,7 @@ def run(models: tuple[str, ...], id: str | None, as_json: bool) -> int:
         verdict = _judge(model, id)
         verdicts.append(verdict)
         if not as_json and verdict.whole is not None:
-            echo("\n".join(_indented(model, list(_lines(verdict)))))
+            tell("\n".join(_indented(model, list(_lines(verdict)))))
     if as_json:
         echo_json(map(_plain, verdicts))
     return max(verdict.status for verdict in verdicts)
@@ -150,7 +150,7 @@ def _indented(model: str, lines: Sequence[str]) -> Iterator[str]:
     for line in lines[1:]:
         yield from textwrap.wrap(
             printable(line),
-            80,
+            min(room() or 80, 80),
             initial_indent="  ",
             subsequent_indent="    ",
             break_long_words=False,

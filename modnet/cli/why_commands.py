@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import JSON, PLUGIN, READING, Command, argument, file, option
+from modnet.cli.command import JSON, PLUGIN, QUIET, READING, Command, argument, file, option
 
 WHY = (
     Command(
         "explain",
         "Show which columns a model's predictions depend on, and how.",
         """
-        Show what MODEL makes of the columns of DATA, rows that it was not trained on; or, with --rows, why it predicts
-        what it predicts for these rows.
+        Show how MODEL uses the columns of DATA, or, with --rows, explain its predictions for these rows. DATA should be
+        rows that the model was not trained on.
 
-        Without --rows: how much worse the predictions get when the values of a column are shuffled (permutation
-        importance), and the mean predictions if all rows had the same value in a column (partial dependence), for the
-        three most important columns or those of --column. With --rows: what each column adds to the prediction
-        (integrated gradients), beginning from that for the mean of the training rows; DATA needs no target then.
+        Without --rows it shows how much worse the predictions get when the values of a column are shuffled
+        (permutation importance), and the mean predictions if all rows had the same value in a column (partial
+        dependence), for the three most important columns or those of --column. With --rows it shows what each column
+        adds to the prediction (integrated gradients), starting from the prediction for the mean of the training rows.
+        DATA then needs no target.
 
         \b
         Examples:
@@ -50,29 +51,30 @@ WHY = (
             metavar="COLUMN",
             help="Show the partial dependence of this column. Can be given several times.",
         ),
-        option("--class", "target_class", metavar="CLASS", help="Explain the probability of this class alone."),
+        option("--class", "target_class", metavar="CLASS", help="Explain only the probability of this class."),
         option("--log-odds", is_flag=True, help="Explain log(p / (1 - p)) instead of the probability p of a class."),
         option(
             "--figure",
             "figures",
             multiple=True,
             metavar="FIGURE",
-            help="Measure the importance by this figure, such as accuracy. By default by the loss and a metric.",
+            help="Measure the importance by this figure, such as accuracy; by default by the loss and a metric.",
         ),
         option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="How often to shuffle each."),
-        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the shuffling."),
+        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed for shuffling."),
         file("--plot", help="Draw it: a folder, or one file (.png, .svg, .pdf). Needs the extra plot."),
         *READING,
         PLUGIN,
+        QUIET,
         JSON,
     ),
     Command(
         "report",
-        "Write a page about a model, for people who were not there.",
+        "Write a report about a model, as one HTML file.",
         """
-        Write one HTML file about MODEL: what it predicts, from which columns, its network, its training, where it comes
-        from and how to predict with it. With DATA, rows with targets that it was not trained on, also how good it is,
-        how sure, what matters, and where it is most wrong.
+        Write one HTML file about MODEL: what it predicts, from which columns, its network, its training, its origin,
+        and how to predict with it. With DATA, rows with targets that the model was not trained on, the report also says
+        how good the model is, how certain, which columns matter, and where it is most wrong.
 
         The file loads nothing from elsewhere and runs no program, so that it can be mailed, kept and printed. It needs
         the extra report: pip install 'modnet-core[report]'.
@@ -85,8 +87,9 @@ WHY = (
         argument("data", required=False),
         file("-o", "--output", help="The file to write; by default MODEL's name with .html."),
         option("--repeats", type=click.IntRange(1), default=10, show_default=True, help="How often to shuffle each."),
-        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn at random."),
+        option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed for everything random."),
         *READING,
         PLUGIN,
+        QUIET,
     ),
 )

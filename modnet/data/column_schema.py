@@ -153,6 +153,7 @@ class ColumnSchema(Configuration):
 
     @property
     def has_categories(self) -> bool:
+        """Whether its values are categories: of the kinds "category", "boolean" and "labels"."""
         return self.kind in ("category", "boolean", "labels")
 
     @property

@@ -93,7 +93,7 @@ def assign_columns(
     others = _other_columns(table, spec, no_inputs)
     if spec.inputs is None and not others:
         uses = "targets, weights or for the split" if spec.side_columns() else "targets"
-        raise DataError(f"{table.name}: all columns are {uses}; there has to be a column to predict from")
+        raise DataError(f"{table.name}: all columns are {uses}; there must be a column to predict from")
     inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
     table.require([name for names in inputs.values() for name in names])
     table.require(spec.columns)

@@ -81,3 +81,8 @@ class ModelCard(Record, eq=False):
         # Intervals were made from the errors of other weights.
         schema = None if self.schema is None else self.schema.with_intervals({})
         return self.replace(history=course, metrics=dict(metrics), schema=schema, **known)
+
+    def _repr_html_(self) -> str:
+        from modnet.engine.notebook import card_html  # not at the top: for notebooks alone
+
+        return card_html(self)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from io import BytesIO
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.errors import MissingExtra
 from modnet.words import did_you_mean
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path  # a process that only predicts does without it
 
 
@@ -101,72 +99,28 @@ class History(Mapping[str, Array]):
         figures = ", ".join(f"{name} {value:.4g}" for name, value in self.last().items() if isinstance(value, float))
         return f"<History of {self.epochs} epochs: {figures}>"
 
-    def courses(self) -> list[str]:
-        """The names of the figures that have one number for each epoch."""
-        return [name for name in self if self[name].ndim == 1 and len(self[name]) and self[name].dtype.kind == "f"]
-
-    def plot_course(self, name: str, axes: Any, colours: tuple[str | None, str | None] = (None, None)) -> None:
-        """Draws a figure over the epochs, with that of the validation, on axes of matplotlib.
-
-        Args:
-            colours: of training and validation; by default matplotlib's own.
-        """
-        epochs = np.arange(1, self.epochs + 1)
-        axes.plot(epochs, self[name], label="training", color=colours[0])
-        if f"validation_{name}" in self:
-            axes.plot(epochs, self[f"validation_{name}"], label="validation", color=colours[1])
-            axes.legend()
-        for epoch in self.restored:
-            axes.axvline(epoch, color="grey", linewidth=0.8, linestyle=":")
-        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
-        axes.grid(alpha=0.3)
-
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draws the loss, and each metric, over the epochs, training and validation together.
 
         Args:
-            path: the file to write; by default the figure is only returned.
+            path: the file to write: .png, .svg, .pdf ...; by default the figure is only returned.
 
         Returns:
             The matplotlib figure.
 
         Raises:
+            DataError: there is no epoch; the suffix is of no format of pictures.
             MissingExtra: matplotlib is not installed.
+            OSError: the file cannot be written.
         """
-        names = [name for name in self.courses() if not name.startswith("validation_")]
-        count = max(1, len(names))
+        from modnet.engine.courses import plot_history  # not at the top: a process that predicts draws nothing
 
-        def fill(figure: Any) -> None:
-            for axes, name in zip(np.atleast_1d(figure.subplots(1, count)), names, strict=False):
-                self.plot_course(name, axes)
+        return plot_history(self, path)
 
-        return draw(fill, (5.5 * count, 3.8), path)
+    def _repr_html_(self) -> str:
+        from modnet.engine.notebook import history_html  # as above
 
-
-def draw(fill: Callable[[Any], object], size: tuple[float, float], path: str | os.PathLike[str] | None = None) -> Any:
-    """A picture by matplotlib.
-
-    Args:
-        fill: draws into the empty figure that it is given.
-        size: width and height in inches.
-        path: the file to write; by default the figure is only returned.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("matplotlib", extra="plot", purpose="plotting") from None
-    figure = _with_picture(Figure)(figsize=size, layout="constrained")
-    fill(figure)
-    if path is not None:
-        # First into memory, so that an older file is kept if this one cannot be drawn.
-        buffer = BytesIO()
-        figure.savefig(buffer, format=os.path.splitext(path)[1].lstrip(".") or None)
-        with open(os.path.expanduser(path), "wb") as file:
-            file.write(buffer.getvalue())
-    return figure
+        return history_html(self)
 
 
 def _equal(value: Any, other: Any) -> bool:
@@ -174,15 +128,3 @@ def _equal(value: Any, other: Any) -> bool:
     if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(np.asarray(value), np.asarray(other), equal_nan=True)
     return bool(value == other)
-
-
-def _with_picture(figure: Any) -> Any:
-    """A class of figures that notebooks display without matplotlib's own integration (pyplot)."""
-
-    class Picture(figure):  # type: ignore[misc]
-        def _repr_png_(self) -> bytes:
-            buffer = BytesIO()
-            self.savefig(buffer, format="png", dpi=100)
-            return buffer.getvalue()
-
-    return Picture

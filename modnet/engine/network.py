@@ -25,7 +25,10 @@ from modnet.specs.model import Spec
 from modnet.words import did_you_mean, show
 
 if TYPE_CHECKING:
+    import os
+
     from modnet.engine.rows import RowPredictor
+    from modnet.pictures.svg import Drawing
 
 
 class Network(BuiltGraph):
@@ -357,6 +360,33 @@ class Network(BuiltGraph):
         """The nodes with their shapes and sizes: an object with `.rows` that prints as a table."""
         return Summary.of(self)
 
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Drawing:
+        """Draws the network: its nodes, and the shapes of one sample of what passes between them.
+
+        Graphviz places the nodes if its program `dot` is installed; nothing else is needed. Activations stand beside
+        the layer before them. Where there are more than 120 boxes, each composite is one.
+
+        Args:
+            path: the file to write: .svg, .dot, or with Graphviz .png and .pdf. By default the drawing is only
+                returned; a notebook shows it.
+
+        Returns:
+            The drawing; `drawing.file()` is the SVG of a file, `drawing.inline()` an element for a page.
+
+        Raises:
+            DataError: the suffix is of no such format.
+            ModnetError: Graphviz is not installed, or fails, and the format needs it.
+            OSError: the file cannot be written.
+        """
+        from modnet.engine.drawing import plot  # not at the top: a process that predicts draws nothing
+
+        return plot(self, path)
+
+    def _repr_html_(self) -> str:
+        from modnet.engine.notebook import network_html  # as above
+
+        return network_html(self)
+
     def __repr__(self) -> str:
         shapes = " and ".join(str(shape) for shape in self.inputs.values())
         outputs = " and ".join(str(shape) for shape in self.outputs.values())
@@ -376,7 +406,7 @@ class Network(BuiltGraph):
 
 
 class _Again:
-    """What a function gives, asked anew by each iteration."""
+    """What a function returns; each iteration calls it again."""
 
     def __init__(self, ask: Callable[[], Iterable[tuple[Array, Array | None]]]) -> None:
         self._ask = ask

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from modnet.arrays import Shape
 from modnet.engine.built import BuiltGraph
-from modnet.words import in_columns, readable_bytes, shape_text
+from modnet.screen import fitted
+from modnet.words import readable_bytes, shape_text
 
 
 class NodeSummary(NamedTuple):
@@ -97,6 +98,11 @@ class Summary(NamedTuple):
         return cells
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
         head = ("node", "type", "output", "parameters", "multiply-adds")
         total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
-        return "\n".join(in_columns([head, *self.cells(), total], left=3)) + f"   {self.size()}"
+        rows = [head, *self.cells(), total]
+        return "\n".join(fitted(rows, 3, width, [""] * (len(rows) - 1) + [self.size()]))

@@ -351,6 +351,12 @@ class Registry:
                 kernels = self._kernels = self._kernels or made
         return kernels
 
+    def _repr_html_(self) -> str:
+        from modnet.plugins.notebook import registry_html  # not at the top: for notebooks alone
+
+        origins = (entry.origin for entry in self.entries())
+        return registry_html((origin.distribution, origin.kind, origin.type) for origin in origins)
+
     def _means(self, cls: type[Component]) -> bool:
         """Whether the type name of a component class means this class, and not another one."""
         try:

@@ -132,3 +132,8 @@ class Spec(Configuration):
     def plain(self) -> dict[str, Any]:
         """The spec as plain values, in canonical form: with every option, even those that have their defaults."""
         return {name: part for name, part in super().plain().items() if part is not None}
+
+    def _repr_html_(self) -> str:
+        from modnet.specs.notebook import spec_html  # not at the top: for notebooks alone
+
+        return spec_html(self)

@@ -13,7 +13,8 @@ from modnet.datasets.dataset import Dataset
 from modnet.errors import DataError, ShapeError
 from modnet.kinds.figures import figure_text, figure_title, number_text
 from modnet.metrics.classes import ClassCounts, Counts
-from modnet.words import in_columns, itemised, legible
+from modnet.screen import fitted, folded
+from modnet.words import itemised, legible
 
 MOST_CLASSES = 40
 """Of how many classes a text has a line each."""
@@ -71,20 +72,32 @@ class Figures(dict[str, Any]):
         self.hits = ""
 
     def __str__(self) -> str:
-        arrays = {name: value for name, value in self.items() if isinstance(value, np.ndarray)}
-        table = [["", "", "base rate"]] if self.base else []
-        for name in (name for name in self if name not in arrays):
-            text = figure_text(name, self[name]) + (self.hits if name == "accuracy" else "")
-            table.append([figure_title(name), text, *([base_text(name, self.base.get(name))] if self.base else [])])
-        blocks = ["\n".join([*in_columns(table, left=2), *self.guess_texts()])]
-        for name, value in arrays.items():
-            blocks.append(f"{figure_title(name)}\n{textwrap.indent(self._array_text(value), '  ')}")
-        return "\n\n".join([*blocks, *self.class_tables(), *self._coverage_table()])
+        return self.text()
 
-    def guess_texts(self) -> Iterator[str]:
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
+        arrays = {name: value for name, value in self.items() if isinstance(value, np.ndarray)}
+        numbers = self._table([name for name in self if name not in arrays], width)
+        blocks = ["\n".join([*numbers, *self.guess_texts(width)])]
+        for name, value in arrays.items():
+            blocks.append(
+                f"{figure_title(name)}\n{textwrap.indent(self._array_text(value, width and width - 2), '  ')}"
+            )
+        return "\n\n".join([*blocks, *self.class_tables(width), *self._coverage_table(width)])
+
+    def _table(self, names: Sequence[str], width: int | None) -> list[str]:
+        """The figures that are numbers, with those of a guess."""
+        rows = [["", "", "base rate"]] if self.base else []
+        for name in names:
+            text = figure_text(name, self[name]) + (self.hits if name == "accuracy" else "")
+            rows.append([figure_title(name), text, *([base_text(name, self.base.get(name))] if self.base else [])])
+        return fitted(rows, 2, width)
+
+    def guess_texts(self, width: int | None = None) -> Iterator[str]:
         several = len(self.guesses) > 1
         for output, guess in self.guesses.items():
-            yield f"base rate{f' of {legible(output)}' if several else ''}: always {self._guess_text(output, guess)}"
+            of = f" of {legible(output)}" if several else ""
+            yield folded(f"base rate{of}: always {self._guess_text(output, guess)}", width)
 
     def _guess_text(self, output: str, guess: Any) -> str:
         if isinstance(guess, str):
@@ -98,7 +111,7 @@ class Figures(dict[str, Any]):
             return ", ".join(itemised(map(legible, guess)))
         return f"{', '.join(itemised(map(number_text, guess)))}, the means"
 
-    def class_tables(self) -> Iterator[str]:
+    def class_tables(self, width: int | None = None) -> Iterator[str]:
         for output, classes in self.classes.items():
             if len(classes) > MOST_CLASSES:
                 yield f"{legible(output)}: {len(classes):,} classes, too many to show each"
@@ -106,28 +119,28 @@ class Figures(dict[str, Any]):
             rows = [[legible(output), *OF_CLASS]]
             for name, known in classes.items():
                 rows.append([legible(name), f"{known['rows']:,.10g}", *(f"{known[key]:.3f}" for key in OF_CLASS[1:])])
-            yield "\n".join(in_columns(rows, left=1))
+            yield "\n".join(fitted(rows, 1, width))
 
-    def _coverage_table(self) -> Iterator[str]:
+    def _coverage_table(self, width: int | None) -> Iterator[str]:
         rows = [["", "coverage", "asked", "mean width or size"]]
         for target, known in self.coverage.items():
             size = number_text(known["width"]) if "width" in known else f"{known['size']:.3f} classes"
             kind = "intervals" if "width" in known else "sets"
             rows.append([f"{kind} of {legible(target)}", f"{known['covered']:.3f}", f"{known['asked']:g}", size])
         if self.coverage:
-            yield "\n".join(in_columns(rows, left=1))
+            yield "\n".join(fitted(rows, 1, width))
 
-    def _array_text(self, array: Array) -> str:
+    def _array_text(self, array: Array, width: int | None) -> str:
         """An array as a table, with the names of the classes where it has a row and a column for each."""
         names = next((list(known) for known in self.classes.values() if len(known) == len(array)), None)
         names = [legible(str(own)) for own in names or range(len(array))]
         if array.ndim == 3 and array.shape[1:] == (2, 2):  # a confusion matrix of each label
             head = ["", "rightly absent", "wrongly present", "wrongly absent", "rightly present"]
-            return "\n".join(in_columns([head, *_rows(names, array.reshape(-1, 4))], left=1))
+            return "\n".join(fitted([head, *_rows(names, array.reshape(-1, 4))], 1, width))
         if array.ndim != 2:
             return "  ".join(f"{value:g}" for value in array.flat)
         head = ["", *(names if array.shape[0] == array.shape[1] else map(str, range(array.shape[1])))]
-        return "\n".join(in_columns([head, *_rows(names, array)], left=0))
+        return "\n".join(fitted([head, *_rows(names, array)], 0, width))
 
 
 def _rows(names: Sequence[str], array: Array) -> Iterator[list[str]]:

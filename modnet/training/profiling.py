@@ -17,12 +17,13 @@ from modnet.engine.passes import Pass
 from modnet.errors import DataError
 from modnet.kinds.optimizer import Optimizer
 from modnet.plugins.registry import Registry, default_registry
+from modnet.screen import fitted, folded
 from modnet.specs.model import TrainingSpec
 from modnet.training.objective import Objective
 from modnet.training.optimization import Optimization
 from modnet.training.penalty import Penalty
 from modnet.training.tally import Tally
-from modnet.words import in_columns, readable_bytes, show
+from modnet.words import readable_bytes, show
 
 PEAK_SIZE = 1024
 """Rows and columns of the matrix product that measures the machine's peak speed."""
@@ -90,11 +91,15 @@ class Profile:
         return {"batch": self.batch, "seconds": self.seconds, "peak_gflops": self.peak, "rows": rows}
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
         head = ("node", "type", "forward", "GFLOP/s", "backward", "GFLOP/s", "of peak", "share", "buffers")
-        table = [head]
+        rows = [head]
         for row in self.rows:
             speed = row.speed()
-            table.append(
+            rows.append(
                 (
                     row.name,
                     row.type,
@@ -109,7 +114,7 @@ class Profile:
             )
         whole = f"a step of {self.batch} samples: {_time(self.seconds)}"
         whole += f"; this machine's products reach {self.peak:.0f} GFLOP/s"
-        return "\n".join([*in_columns(table, left=2), whole])
+        return "\n".join([*fitted(rows, 2, width), folded(whole, width)])
 
 
 def profile(
@@ -175,7 +180,7 @@ class _Steps:
                 batch = gather(order)
             self.pass_.backward(slopes(self.pass_.forward(batch.inputs), batch))
             update()
-        return Profile(tuple(self._rows(batch)), len(batch), _peak(self.network.dtype))
+        return Profile(tuple(self._rows(batch)), len(batch), product_speed(self.network.dtype))
 
     def _slopes(self, values: list[Array], batch: Batch) -> list[Array]:
         if self.objective is None:
@@ -250,8 +255,9 @@ class _Clock:
         return float(np.median(times)) if times else 0.0
 
 
-def _peak(dtype: np.dtype[Any]) -> float:
-    a: Array = np.ones((PEAK_SIZE, PEAK_SIZE), dtype)
+def product_speed(dtype: np.dtype[Any], size: int = PEAK_SIZE) -> float:
+    """The speed of a product of two square matrices of this size, in 10^9 operations per second."""
+    a: Array = np.ones((size, size), dtype)
     out = np.empty_like(a)
     best = float("inf")
     # The fastest of several: other programs can only make a product slower.
@@ -259,7 +265,7 @@ def _peak(dtype: np.dtype[Any]) -> float:
         started = time.perf_counter()
         np.matmul(a, a, out=out)
         best = min(best, time.perf_counter() - started)
-    return 2.0 * PEAK_SIZE**3 / best / 1e9
+    return 2.0 * size**3 / best / 1e9
 
 
 def _time(seconds: float) -> str:

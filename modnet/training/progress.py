@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import textwrap
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from typing import Any, TextIO, cast
 
 from modnet.configuration.fields import field
 from modnet.engine.history import History
 from modnet.kinds.callback import Callback
 from modnet.kinds.figures import figure_text, figure_title, number_text
+from modnet.screen import folded, width_of
+from modnet.training.live import LiveCurves, notebook_display
 from modnet.training.run import INTERRUPTED, Run
+from modnet.waiting import listening
+from modnet.words import time_left, time_text
 
 MOST_LINES = 20
 """The most lines of a run, apart from those for its first, last and best epoch and for slow epochs."""
@@ -26,6 +30,14 @@ BAR_INTERVAL = 0.1
 
 NARROWEST, WIDEST_NAME, GAP = 8, 40, 2
 
+USUAL = 80
+"""How wide the table is in a file or a pipe, if it has no more columns than fit."""
+
+BEST = " best"
+
+WIDEST_BAR, BESIDE_BAR = 30, 52
+"""How long the bar is at most, and the room for what stands beside it."""
+
 
 class ProgressDisplay(Callback, type="progress"):
     """Prints a line for each epoch: its figures, and the seconds since the start.
@@ -34,6 +46,8 @@ class ProgressDisplay(Callback, type="progress"):
     has restored, and any that ends more than 10 seconds after the previous line. On a terminal, if the library rich is
     installed, a bar shows the progress of the current epoch. It should be the last callback of the list, so that it
     sees what the others did. If standard output fails, the run continues without output.
+
+    In a notebook of Jupyter it draws the curves of all figures instead, anew while the run goes on.
 
     Fields:
         every: epochs from one line to the next; by default chosen so that there are at most about 20 lines.
@@ -44,10 +58,13 @@ class ProgressDisplay(Callback, type="progress"):
     every: int | None = field(default=None, minimum=1)
 
     def join(self, run: Run) -> object:
-        return _Screen(self.every or _interval(run.training.epochs))
+        display = notebook_display()
+        if display is not None and run.processes is None:
+            return LiveCurves(display)
+        return _Screen(self.every or interval(run.training.epochs))
 
 
-def _interval(epochs: int) -> int:
+def interval(epochs: int) -> int:
     """The smallest of 1, 2, 5, 10, 20, 50 ... that gives at most MOST_LINES lines."""
     scale = 1
     while True:
@@ -60,6 +77,12 @@ def _interval(epochs: int) -> int:
 def _step_of_epoch(run: Run) -> int:
     """Steps done in the current epoch, or in the one that has just ended, when `batches_done` is 0 again."""
     return run.batches_done or run.batches_per_epoch or 0
+
+
+def _steps_done(run: Run) -> int:
+    """The batches of all epochs so far; of a stream before its first epoch has ended, those of this one."""
+    ended = max(run.epoch - 1, 0) if run.batches_done else run.epoch
+    return ended * (run.batches_per_epoch or 0) + run.batches_done
 
 
 class _Output:
@@ -110,10 +133,17 @@ class _Screen:
         self.printed_at = self.moved_at = time.perf_counter()
         self.bar: Any = None
         self.task: Any = None
+        self.listening = ExitStack()
+        self.before = 0
         self.output = _Output()
+        self.width: int | None = None
 
     def modnet_training_started(self, run: Run) -> None:
         self.output = _Output()
+        self.width = width_of(self.output)
+        self.listening.enter_context(listening(self))
+        self.before = _steps_done(run)
+        self.began = time.perf_counter()
         self.printed_at = self.moved_at = time.perf_counter()
         # If the program itself shows a display of rich, a second one would overwrite it: lines only, no bar.
         # Nor where several processes share the run: their launcher takes the output, and may write it to a file.
@@ -128,15 +158,16 @@ class _Screen:
             from rich.console import Console
         except ImportError:
             return
+        bar = (self.width or USUAL) - BESIDE_BAR
         self.bar = progress.Progress(
             progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=30),
-            progress.TextColumn("{task.fields[loss]}"),
+            *([progress.BarColumn(bar_width=min(bar, WIDEST_BAR))] if bar >= NARROWEST else []),
+            progress.TextColumn("{task.fields[loss]}{task.fields[left]}"),
             console=Console(file=cast(TextIO, self.output)),
             transient=True,
             auto_refresh=False,
         )
-        self.task = self.bar.add_task("", total=None, loss="")
+        self.task = self.bar.add_task("", total=None, loss="", left="")
         self.bar.start()
 
     def modnet_step_ended(self, run: Run) -> None:
@@ -150,8 +181,29 @@ class _Screen:
             completed=_step_of_epoch(run),
             total=total,
             loss=f"loss {number_text(run.loss)}",
+            left=self._left(run, now),
             refresh=True,
         )
+
+    def _left(self, run: Run, now: float) -> str:
+        """How long the epochs that are left take, as those of this run have taken."""
+        if run.batches_per_epoch is None:
+            return ""
+        whole = run.training.epochs * run.batches_per_epoch
+        left = time_left(_steps_done(run) - self.before, whole - self.before, now - self.began)
+        may_stop = any(used.callback.type == "early_stopping" for used in run.training.callbacks)
+        return f"{left} at most" if left and may_stop else left
+
+    def announced(self, text: str) -> None:
+        """Says what the run has to wait for, on standard error where there is no bar: it is no line of the table."""
+        if self.bar is not None:
+            self.write(folded(text, self.width))
+        elif sys.stderr is not None:
+            with suppress(OSError, ValueError):
+                print(text, file=sys.stderr, flush=True)
+
+    def advanced(self, what: str, done: int, whole: int) -> None:
+        """Loops within a run have no line."""
 
     def modnet_epoch_ended(self, run: Run) -> None:
         first_or_nth = run.epoch == 1 or run.epoch % self.every == 0
@@ -161,15 +213,18 @@ class _Screen:
     def line(self, run: Run, epoch: int, remark: str = "") -> None:
         figures = {name: values[epoch - 1] for name, values in run.history.figures.items()}
         if self.table is None:
-            self.table = FigureTable(figures, shutil.get_terminal_size().columns)
+            self.table = FigureTable(figures, self.width, remark=len(BEST))
             for text in self.table.heading:
                 self.write(text, "bold")
         seconds = sum(run.history.seconds[:epoch])
-        self.write(self.table.line(epoch, figures, seconds) + (f"   {remark}" if remark else ""))
+        line = self.table.line(epoch, figures, seconds)
+        wide = self.width is None or len(line) + len(remark) + 2 <= self.width
+        self.write(f"{line}{'  ' if remark and wide else ''}{remark}")
         self.printed, self.printed_at = epoch, time.perf_counter()
 
     def modnet_training_ended(self, run: Run) -> None:
         """Prints the lines that are still missing, and why the run stopped."""
+        self.listening.close()
         if self.bar is not None:
             self.bar.stop()
         history = run.history
@@ -177,16 +232,16 @@ class _Screen:
         if history.epochs and self.printed != history.epochs:
             self.line(run, history.epochs)
         if best is not None:
-            self.line(run, best, "best")
+            self.line(run, best, BEST)
         kept = _kept(history)
         if run.stopped:
             reason = f"stopped: {run.stopped}".replace("validation ", "val ")
             if run.interrupted:
                 by = "you" if run.stopped == INTERRUPTED else "a signal"
                 reason = f"stopped by {by} after step {_step_of_epoch(run):,} of epoch {run.epoch}"
-            self.write("; ".join(filter(None, (reason, kept))))
+            self.write(folded("; ".join(filter(None, (reason, kept))), self.width))
         elif kept:
-            self.write(kept)
+            self.write(folded(kept, self.width))
 
     def write(self, text: str, style: str = "") -> None:
         if self.bar is not None:
@@ -208,29 +263,39 @@ def _kept(history: History) -> str:
 class FigureTable:
     """The lines of a table of epochs, or of other parts of the work, that is not wider than the screen.
 
-    If it would be too wide, headings are broken over several lines; if that is not enough, columns are left out, those
-    of the training metrics first. Figures that are not numbers, such as a confusion matrix, have no column.
+    If it would be too wide, headings are broken over several lines, and then columns stand closer; if that is not
+    enough, columns are left out, those of the training metrics first. Where there is no screen, none is left out.
+    Figures that are not numbers, such as a confusion matrix, have no column.
 
     Attributes:
         names: the figures that have a column.
         heading: the lines above the figures.
     """
 
-    def __init__(self, figures: Mapping[str, Any], width: int = 80, part: str = "epoch") -> None:
-        """Args: part: what a line is of."""
+    def __init__(
+        self, figures: Mapping[str, Any], width: int | None = None, part: str = "epoch", remark: int = 0
+    ) -> None:
+        """A table for figures of these names.
+
+        Args:
+            width: of the screen; None where there is none.
+            part: what a line is of.
+            remark: the room for what is written behind some of the lines.
+        """
+        room = (USUAL if width is None else width) - remark
         self.names = [name for name, value in figures.items() if isinstance(value, int | float)]
         dispensable = sorted(
             (name for name in self.names if name not in ("loss", "validation_loss")),
             key=lambda name: (name.startswith("validation_"), -self.names.index(name)),
         )
         while True:
-            for longest in (WIDEST_NAME, 14, 9):
+            for longest, self._gap in ((WIDEST_NAME, GAP), (14, GAP), (9, GAP), (9, 1)):
                 titles = [textwrap.wrap(figure_title(name), longest, break_long_words=False) for name in self.names]
                 self._widths = [max(NARROWEST, *map(len, lines)) for lines in titles]
-                if 5 + sum(self._widths) + GAP * (len(titles) + 1) + 7 <= width:
+                if 5 + sum(self._widths) + self._gap * (len(titles) + 1) + 7 <= room:
                     break
             else:
-                if dispensable:
+                if dispensable and width is not None:
                     self.names.remove(dispensable.pop(0))
                     continue
             break
@@ -242,19 +307,7 @@ class FigureTable:
     def _row(self, cells: tuple[str, ...]) -> str:
         epoch, *figures, seconds = cells
         texts = [cell.rjust(width) for cell, width in zip(figures, self._widths, strict=True)]
-        return (" " * GAP).join([epoch.rjust(5), *texts, seconds.rjust(7)]).rstrip()
+        return (" " * self._gap).join([epoch.rjust(5), *texts, seconds.rjust(7)]).rstrip()
 
     def line(self, part: int | str, figures: Mapping[str, Any], seconds: float) -> str:
         return self._row((str(part), *(figure_text(name, figures[name]) for name in self.names), time_text(seconds)))
-
-
-def time_text(seconds: float) -> str:
-    """A duration for people: "0.51 s", "12.3 s", "4m05s", "2h07m"."""
-    if seconds < 9.995:
-        return f"{seconds:.2f} s"
-    if seconds < 99.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02}s"
-    return f"{minutes // 60}h{minutes % 60:02}m"

@@ -17,9 +17,11 @@ from modnet.kinds.callback import Callback
 from modnet.kinds.optimizer import Optimizer
 from modnet.kinds.schedule import Progress, Schedule
 from modnet.plugins.registry import Registry, default_registry
+from modnet.screen import folded, with_bars
 from modnet.training.run import Run
 from modnet.training.temperatures import NO_TEMPERATURE
 from modnet.training.train import merged_training, prepare
+from modnet.waiting import advance
 from modnet.words import in_columns
 
 SMOOTHING = 0.9
@@ -65,6 +67,10 @@ class RateSearch:
         }
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
         every = max(1, -(-len(self.rates) // LINES))
         lowest, highest = min(self.smoothed), min(max(self.smoothed), 2 * self.smoothed[0])
         rows = [("learning rate", "loss")]
@@ -73,13 +79,13 @@ class RateSearch:
             share = (self.smoothed[number] - lowest) / (highest - lowest) if highest > lowest else 0.0
             rows.append((f"{self.rates[number]:.2e}", f"{self.smoothed[number]:.4g}"))
             bars.append("#" * round(WIDTH * min(share, 1.0)))
-        table = [f"{line}  {bar}".rstrip() for line, bar in zip(in_columns(rows, left=0), bars, strict=True)]
+        table = with_bars(in_columns(rows, left=0), bars, width)
         told = (
             "the loss does not fall at any of these rates"
             if self.suggested is None
             else f"suggested: learning_rate = {self.suggested:g}, where the loss falls most steeply"
         )
-        return "\n".join([*table, "", *filter(None, (self.ended, told))])
+        return folded("\n".join([*table, "", *filter(None, (self.ended, told))]), width)
 
 
 def find_rate(
@@ -198,11 +204,15 @@ class _Notes:
         self.losses.append(run.loss)
         self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * run.loss
         self.smoothed.append(self._mean / (1 - SMOOTHING ** len(self.losses)))
+        advance("steps", len(self.losses), self._steps)
         if len(self.losses) == self._steps:
             run.stop("the greatest rate was reached")
         elif self.smoothed[-1] > HOPELESS * min(self.smoothed):
             self.ended = f"ended: the loss is {HOPELESS:g} times its lowest"
             run.stop(self.ended)
+
+    def modnet_training_ended(self) -> None:
+        advance("steps", self._steps, self._steps)
 
     def search(self) -> RateSearch:
         if not self.losses:

@@ -28,10 +28,19 @@ def test_a_line_for_each_fold_and_the_means(run):
 
 
 def test_a_terminal_shows_the_epoch_meanwhile(run, monkeypatch):
-    monkeypatch.setattr("modnet.cli.cross_validate._on_a_terminal", lambda: True)
+    monkeypatch.setattr("modnet.cli.status.room", lambda err: 80)
+    monkeypatch.setattr("modnet.cli.status.SILENT", 0.0)
+    monkeypatch.setattr("modnet.cli.status.INTERVAL", 60.0)
     told = run("cross-validate", "pets.toml", "--folds", "2")
-    assert told.stderr == 2 * "\r  epoch 1 of 3\r"  # the codes that clear a line are for terminals alone
+    # The codes that clear a line are for terminals alone.
+    assert told.stderr == "\r  fold 1 of 2, epoch 1 of 3\r\r  fold 2 of 2, epoch 1 of 3\r"
     assert "epoch 1 of 3" not in told.stdout
+
+
+def test_quiet_leaves_the_figures(run):
+    loud, silent = (lines(run, "pets.toml", "--folds", "2", *option) for option in ([], ["-q"]))
+    start = next(place for place, line in enumerate(loud) if line.split()[:2] == ["mean", "deviation"])
+    assert silent == loud[start:]
 
 
 def test_predictions_are_written_as_by_predict(run):

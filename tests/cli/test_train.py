@@ -497,7 +497,7 @@ def test_a_profile_that_fails_is_told_of_when_the_model_is_written(run, folder, 
     def fail(*_, **__):
         raise MemoryError("no room for the profile")
 
-    monkeypatch.setattr("modnet.cli.train.timed", fail)
+    monkeypatch.setattr("modnet.cli.one_training.timed", fail)
     for further in ((), ("--json",)):
         result = run("train", "pets.toml", "--profile", *further, status=1)
         assert "no room for the profile" in result.stderr

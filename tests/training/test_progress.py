@@ -9,7 +9,8 @@ import pytest
 import modnet
 from modnet.kinds.figures import figure_text, number_text
 from modnet.training import progress
-from modnet.training.progress import FigureTable, ProgressDisplay, time_text
+from modnet.training.progress import FigureTable, ProgressDisplay
+from modnet.words import time_text
 from tests.training.test_trainer import SPEC, blobs
 
 

@@ -47,7 +47,11 @@ class Explanation(Record, eq=False):
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return text_of(self.importance, self.dependence, self.reasons)
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """As `str` gives it, in lines of at most this width, if there is one."""
+        return text_of(self.importance, self.dependence, self.reasons, width)
 
     def plain(self) -> dict[str, Any]:
         """The explanation as plain values, as `modnet explain --json` prints it."""

@@ -17,6 +17,7 @@ from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
 from modnet.training.sources import Given, data_to_measure, evaluation_batches
 from modnet.training.train import merged_training
+from modnet.waiting import watched
 from modnet.words import did_you_mean, show
 
 
@@ -89,7 +90,7 @@ def permutation_importance(
     shuffled = data.copied()
     inputs, base = shuffled.inputs, measure(shuffled)
     losses = {figure: np.zeros((len(features), len(orders))) for figure in better}
-    for place, feature in enumerate(features):
+    for place, feature in enumerate(watched(features, "columns shuffled", len(features))):
         known = {name: values.copy() for name, values in feature.of(inputs).items()}
         for repeat, order in enumerate(orders):
             feature.write(inputs, {name: values[order] for name, values in known.items()})

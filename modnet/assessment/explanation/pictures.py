@@ -12,8 +12,9 @@ from modnet.arrays import Array
 from modnet.assessment.explanation.dependence import Dependence
 from modnet.assessment.explanation.importance import Importance
 from modnet.assessment.explanation.reasons import Reasons
-from modnet.assessment.pictures import COLOURS, Picture, bars, legend_above, short
+from modnet.assessment.pictures import Picture, bars, legend_above, short
 from modnet.kinds.figures import figure_title, number_text
+from modnet.pictures.palette import QUIET, colour
 
 MOST_BARS = 20
 """How many columns a picture has."""
@@ -55,7 +56,7 @@ def _draw_importance(found: Importance, axes: Any) -> None:
     order = found.order()[:MOST_BARS]
     deviation = found.deviation(figure)[order]
     pairs = [(found.columns[place], float(found.mean(figure)[place])) for place in order]
-    bars(axes, pairs, xerr=deviation, ecolor="grey", error_kw={"elinewidth": 1})
+    bars(axes, pairs, xerr=deviation, ecolor=QUIET, error_kw={"elinewidth": 1})
     axes.set(xlabel=f"{figure_title(figure)} {'falls' if greater else 'rises'} by, when shuffled")
 
 
@@ -75,9 +76,9 @@ def _draw_dependence(found: Dependence, axes: Any) -> None:
 def _draw_numbers(found: Dependence, values: Array, lines: int, axes: Any) -> None:
     """A line for each prediction; behind a single one, faintly, the lines of some rows."""
     if lines == 1:
-        axes.plot(values, found.lines[:, :, 0].T, color="grey", alpha=0.25, linewidth=0.6)
+        axes.plot(values, found.lines[:, :, 0].T, color=QUIET, alpha=0.25, linewidth=0.6)
     for line in range(lines):
-        axes.plot(values, found.mean[:, line], color=COLOURS[line], label=short(found.quantities[line]), marker=".")
+        axes.plot(values, found.mean[:, line], color=colour(line), label=short(found.quantities[line]), marker=".")
     axes.grid(alpha=0.3)
     if values.dtype.kind == "M":
         some = np.linspace(0, len(values) - 1, min(len(values), MOST_DATES)).round().astype(int)
@@ -88,7 +89,7 @@ def _draw_categories(found: Dependence, lines: int, axes: Any) -> None:
     """A point for each category and prediction."""
     places = np.arange(len(found.grid.texts), 0, -1)
     for line in range(lines):
-        axes.plot(found.mean[:, line], places, "o", color=COLOURS[line], label=short(found.quantities[line]))
+        axes.plot(found.mean[:, line], places, "o", color=colour(line), label=short(found.quantities[line]))
     axes.set_yticks(places, labels=[short(text) for text in found.grid.texts])
     axes.set_ylim(0.5, len(places) + 0.5)
     axes.grid(alpha=0.3)

@@ -13,7 +13,8 @@ from modnet.assessment.explanation.dependence import Dependence
 from modnet.assessment.explanation.importance import Importance
 from modnet.assessment.explanation.reasons import Reasons
 from modnet.kinds.figures import figure_text, figure_title, number_text
-from modnet.words import counted, in_columns, legible
+from modnet.screen import fitted, folded, with_bars
+from modnet.words import counted, legible
 
 WIDEST = 32
 """The most characters of a name or value in a table."""
@@ -21,18 +22,26 @@ WIDEST = 32
 MOST_COLUMNS, MOST_POINTS, MOST_QUANTITIES = 20, 8, 6
 """How many columns, values of a column, and classes a table has on the screen; JSON has all."""
 
+INDENT = "  "
+
 BAR = 20
 """The length of the longest bar."""
 
 
-def text_of(importance: Importance | None, dependence: Sequence[Dependence], reasons: Sequence[Reasons]) -> str:
-    """Tables of all that was found."""
-    blocks = [] if importance is None else [_importance(importance)]
-    blocks += [_dependence(found) for found in dependence]
-    return "\n\n".join([*blocks, *map(_reasons, reasons)])
+def text_of(
+    importance: Importance | None,
+    dependence: Sequence[Dependence],
+    reasons: Sequence[Reasons],
+    width: int | None = None,
+) -> str:
+    """Tables of all that was found, in lines of at most this width, if there is one."""
+    room = width and width - len(INDENT)
+    blocks = [] if importance is None else [_importance(importance, room)]
+    blocks += [_dependence(found, room) for found in dependence]
+    return folded("\n\n".join([*blocks, *(_reasons(found, room) for found in reasons)]), width)
 
 
-def _importance(found: Importance) -> str:
+def _importance(found: Importance, width: int | None) -> str:
     (_, losses), *_ = found.losses.items()
     head = ["", *(_changed(name, greater) for name, greater in found.greater_is_better.items()), ""]
     rows = [head]
@@ -49,7 +58,7 @@ def _importance(found: Importance) -> str:
     return "\n".join(
         [
             f"what is lost when a column is shuffled ({counted(found.rows, 'row')}, {counted(repeats, 'time')} each)",
-            *_indented(_aligned(rows)),
+            *_indented(_aligned(rows, 1, width)),
             *_more(len(order) - MOST_COLUMNS),
             f"  unshuffled: {figures}",
         ]
@@ -64,7 +73,7 @@ def _spread(found: Importance, figure: str, place: int, decimals: int) -> str:
     return f"{found.mean(figure)[place]:,.{decimals}f} ± {found.deviation(figure)[place]:,.{decimals}f}"
 
 
-def _dependence(found: Dependence) -> str:
+def _dependence(found: Dependence, width: int | None) -> str:
     shown = _evenly(len(found.grid.texts), MOST_POINTS)
     if found.grid.rows is not None:  # of categories the most frequent
         shown = sorted(np.argsort(-found.grid.rows, kind="stable")[:MOST_POINTS].tolist())
@@ -79,7 +88,7 @@ def _dependence(found: Dependence) -> str:
     return "\n".join(
         [
             f"mean prediction if {legible(found.column)} had this value in every row",
-            *_indented(in_columns(rows, left=1)),
+            *_indented(fitted(rows, 1, width)),
             *([f"  and {more:,} more predictions"] if more > 0 else []),
         ]
     )
@@ -89,7 +98,7 @@ def _evenly(count: int, most: int) -> list[int]:
     return list(range(count)) if count <= most else np.linspace(0, count - 1, most).round().astype(int).tolist()
 
 
-def _reasons(found: Reasons) -> str:
+def _reasons(found: Reasons, width: int | None) -> str:
     rows = []
     largest = float(np.abs(found.amounts).max(initial=0.0))
     decimals, order = _decimals(found.amounts), found.order()
@@ -106,22 +115,20 @@ def _reasons(found: Reasons) -> str:
     return "\n".join(
         [
             f"{found.name}: {legible(found.quantity)} = {number_text(found.end)}",
-            *_indented(_aligned(rows, left=2)),
+            *_indented(_aligned(rows, 2, width)),
             f"  from {number_text(found.start)} for the baseline: {total} in all{error}",
         ]
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]], left: int, width: int | None) -> list[str]:
     """A table whose last column, of bars, is aligned on the left."""
-    bars = [row[-1] for row in rows]
-    return [
-        f"{line}  {bar}".rstrip() for line, bar in zip(in_columns([row[:-1] for row in rows], left), bars, strict=True)
-    ]
+    lines = fitted([row[:-1] for row in rows], left, width)
+    return with_bars(lines, [row[-1] for row in rows], width) if len(lines) == len(rows) else lines
 
 
 def _indented(lines: Sequence[str]) -> Iterator[str]:
-    return (f"  {line}" for line in lines)
+    return (f"{INDENT}{line}".rstrip() for line in lines)
 
 
 def _more(count: int) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import modnet
 from modnet.arrays import Array
-from modnet.assessment.pictures import Picture, inline_svg
-from modnet.assessment.report.drawing import HEIGHT, WIDTH, Drawing
+from modnet.assessment.pictures import Picture, svg_element
 from modnet.errors import MissingExtra
+from modnet.pictures.svg import Drawing
 from modnet.records import Record
 
 
@@ -87,15 +87,15 @@ def page_of(title: str, sentence: str, tiles: Sequence[Tile], parts: Sequence[Pa
         parts=[{**vars(part), "blocks": [_plain(block, Markup) for block in part.blocks]} for part in parts],
         style=Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),
         version=modnet.__version__,
-        box_width=WIDTH,
-        box_height=HEIGHT,
     )
 
 
 def _plain(block: Block, markup: Any) -> dict[str, Any]:
     """A block as the template takes it; `markup` says of a text that it is HTML already."""
-    drawn = [(picture.name, markup(inline_svg(picture))) for picture in block.pictures]
-    return {**vars(block), "pictures": drawn, "confusion": block.confusion and _cells(*block.confusion)}
+    drawn = [(picture.name, markup(svg_element(picture))) for picture in block.pictures]
+    drawing = block.drawing and markup(block.drawing.inline())
+    confusion = block.confusion and _cells(*block.confusion)
+    return {**vars(block), "pictures": drawn, "drawing": drawing, "confusion": confusion}
 
 
 def _cells(classes: Sequence[str], counts: Array) -> dict[str, Any]:

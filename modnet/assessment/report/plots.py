@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from modnet.assessment.pictures import FIRST, SECOND, Picture, legend_above, short
+from modnet.assessment.pictures import Picture, legend_above, short
 from modnet.assessment.report.targets import ClassTarget, NumberTarget
+from modnet.engine.courses import measured, plot_course
 from modnet.engine.history import History
-from modnet.kinds.figures import VALIDATION
+from modnet.pictures.palette import FIRST, QUIET, SECOND
 
 MOST_DOTS = 1500
 """How many rows are drawn as dots."""
@@ -19,13 +20,8 @@ MOST_DOTS = 1500
 
 def curves_of(history: History) -> Iterator[Picture]:
     """A picture for the loss and each metric, over the epochs."""
-    for name in history.courses():
-        if not name.startswith(VALIDATION):
-            yield Picture(f"curve-{name}", partial(_draw_curve, history, name), 2.4)
-
-
-def _draw_curve(history: History, name: str, axes: Any) -> None:
-    history.plot_course(name, axes, (FIRST, SECOND))
+    for name in measured(history):
+        yield Picture(f"curve-{name}", partial(plot_course, history, name), 2.4)
 
 
 def reliability_picture(target: ClassTarget) -> Picture:
@@ -35,7 +31,7 @@ def reliability_picture(target: ClassTarget) -> Picture:
 
 def _draw_reliability(target: ClassTarget, axes: Any) -> None:
     parts = np.array(target.reliability())
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":", label="as often as they say")
+    axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=":", label="as often as they say")
     axes.plot(parts[:, 0], parts[:, 1], color=FIRST, label="these rows")
     axes.scatter(parts[:, 0], parts[:, 1], s=12 + 160 * parts[:, 2] / parts[:, 2].sum(), color=FIRST, zorder=3)
     axes.set(xlabel="probability of the predicted class", ylabel="share of rows that are right")
@@ -62,7 +58,7 @@ def _draw_truth(target: NumberTarget, axes: Any) -> None:
     rows = _some(target)
     both = np.concatenate([target.truth, target.predicted])
     ends = [both.min(), both.max()]
-    axes.plot(ends, ends, color="grey", linewidth=0.8, linestyle=":")
+    axes.plot(ends, ends, color=QUIET, linewidth=0.8, linestyle=":")
     axes.scatter(target.truth[rows], target.predicted[rows], s=7, alpha=0.5, color=FIRST, linewidths=0)
     axes.set(xlabel=f"true {short(target.name)}", ylabel="predicted")
     axes.grid(alpha=0.3)
@@ -70,7 +66,7 @@ def _draw_truth(target: NumberTarget, axes: Any) -> None:
 
 def _draw_residuals(target: NumberTarget, axes: Any) -> None:
     rows = _some(target)
-    axes.axhline(0, color="grey", linewidth=0.8, linestyle=":")
+    axes.axhline(0, color=QUIET, linewidth=0.8, linestyle=":")
     residuals = target.truth - target.predicted
     axes.scatter(target.predicted[rows], residuals[rows], s=7, alpha=0.5, color=SECOND, linewidths=0)
     axes.set(xlabel=f"predicted {short(target.name)}", ylabel="truth less prediction")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from modnet.assessment.explanation.explain import Explanation, explain
-from modnet.assessment.report.drawing import drawing_of
 from modnet.assessment.report.facts import (
     columns_of,
     provenance_of,
@@ -21,6 +20,7 @@ from modnet.assessment.report.page import Block, Part, page_of, require_page
 from modnet.assessment.report.plots import curves_of
 from modnet.assessment.report.usage import command_of, python_of
 from modnet.assessment.samples import Samples, target_outputs
+from modnet.engine.drawing import drawing_of
 from modnet.engine.network import Network
 from modnet.engine.summary import Summary
 from modnet.errors import DataError
@@ -58,7 +58,7 @@ class Report(Record, eq=False):
 def report(
     network: Network, x: Any = None, y: Any = None, *, model: str = "model.modnet", repeats: int = 10, seed: int = 0
 ) -> Report:
-    """A page about a network for people who were not there: what it predicts, how well, from what, and how to use it.
+    """A report about a network: what it predicts, how well, from what, and how to use it.
 
         modnet.report(network, held_out).save("report.html")
 

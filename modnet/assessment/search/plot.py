@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from modnet.assessment.pictures import FIRST, FORMATS, SECOND, drawn, short
+from modnet.assessment.pictures import short, write_figure
 from modnet.assessment.search.names import short_names, value_text
 from modnet.assessment.search.result import DONE, PRUNED, SearchResult, Trial
-from modnet.engine.history import draw
-from modnet.errors import DataError
 from modnet.kinds.figures import figure_title
-from modnet.model.atomic import replace_file
-from modnet.words import show
+from modnet.pictures.curves import is_logarithmic
+from modnet.pictures.figure import draw
+from modnet.pictures.palette import FIRST, QUIET, SECOND
 
 SHOWN = 6
 """Of how many values, those that mattered most, there is a panel."""
@@ -56,20 +54,8 @@ def plot_search(found: SearchResult, path: str | PathLike[str] | None = None) ->
 
     figure = draw(fill, (12.0, 3.4 * rows))
     if path is not None:
-        check_plot(path)
-        place = Path(path).expanduser()
-        replace_file(place, [drawn(figure, place.suffix[1:].lower(), dpi=110)], durable=False)
+        write_figure(figure, path)
     return figure
-
-
-def check_plot(path: str | PathLike[str]) -> None:
-    """Checks a path for `plot_search` before there is anything to draw.
-
-    Raises:
-        DataError: the suffix is of no format of pictures.
-    """
-    if Path(path).suffix.lower() not in FORMATS:
-        raise DataError(f"{path}: no picture is written as {show(Path(path).suffix)}; expected {', '.join(FORMATS)}")
 
 
 def _of(found: SearchResult, outcome: str) -> list[Trial]:
@@ -79,7 +65,7 @@ def _of(found: SearchResult, outcome: str) -> list[Trial]:
 def _scale(axes: Any, found: SearchResult) -> None:
     """A figure that spans more than one order of magnitude has a logarithmic axis."""
     values = [trial.value for trial in _of(found, DONE) if trial.value is not None]
-    if min(values) > 0 and max(values) > 20 * min(values):
+    if is_logarithmic(min(values), max(values)):
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
 
@@ -88,7 +74,7 @@ def _history(axes: Any, found: SearchResult) -> None:
     done, pruned = _of(found, DONE), _of(found, PRUNED)
     axes.plot([t.number for t in done], [t.value for t in done], "o", ms=4, color=FIRST, label="done")
     if pruned:
-        axes.plot([t.number for t in pruned], [t.value for t in pruned], "x", ms=4, color="0.6", label="pruned")
+        axes.plot([t.number for t in pruned], [t.value for t in pruned], "x", ms=4, color=QUIET, label="pruned")
     best = (np.maximum if found.greater else np.minimum).accumulate(np.array([t.value for t in done], float))
     axes.step([t.number for t in done], best, where="post", color=SECOND, label="best so far")
     _scale(axes, found)
@@ -108,7 +94,7 @@ def _slice(axes: Any, found: SearchResult, dotted: str, name: str) -> None:
     """The figure over one value, with the best trial marked."""
     values = [trial.values[dotted] for trial in found.trials if dotted in trial.values]
     places, ticks = _places(values)
-    marks = [*_marks(_of(found, PRUNED), "x", "0.6"), *_marks(_of(found, DONE), "o", FIRST)]
+    marks = [*_marks(_of(found, PRUNED), "x", QUIET), *_marks(_of(found, DONE), "o", FIRST)]
     for trial, style in (*marks, *_marks([found.best] if found.best else [], "*", SECOND)):
         axes.plot(places(trial.values[dotted]), trial.value, ms=13 if style["marker"] == "*" else 4, **style)
     if ticks:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import modnet
+from modnet.waiting import announce
 from modnet.words import show
 
 HEADERS = (
@@ -104,7 +105,13 @@ def own_operation(dtype: str, source: str) -> int:
 
 
 def _code(dtype: str, main: str, name: str) -> ctypes.CDLL:
-    """Compiled code of this text and of the headers, from the cache or new."""
+    """Compiled code of this text and of the headers, from the cache or new.
+
+    Raises:
+        ModnetError: this system has no such code, or see `_compiled`.
+    """
+    if sys.platform == "win32":
+        raise modnet.ModnetError('engine "compiled" is for Linux and macOS; "onnxruntime" runs on Windows')
     folder, key = cache_folder(), _key(dtype, main)
     if folder is None or not key:
         # Nothing that another program, or another machine, may have made is loaded, and nothing is left behind.
@@ -162,7 +169,7 @@ def _processor() -> str:
         if sys.platform == "darwin":
             names = ("machdep.cpu.brand_string", "hw.optional")
             return subprocess.run(["/usr/sbin/sysctl", *names], capture_output=True, text=True, check=True).stdout
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n")[0].splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0].splitlines()
     except (OSError, subprocess.SubprocessError):
         return ""
     wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part", "CPU variant")
@@ -185,6 +192,7 @@ def _compiled(dtype: str, main: str, path: Path) -> Path:
         for name, text in {"main.c": main, **{header: _source(header) for header in HEADERS}}.items():
             (Path(made) / name).write_text(text, encoding="utf-8")
         command = [*compiler, *_FLAGS_OF[dtype], "main.c", "-o", "made.so", "-lm"]
+        announce(f"compiling C code for this processor by {Path(compiler[0]).name}, which takes some seconds")
         try:
             done = subprocess.run(command, cwd=made, capture_output=True, text=True, errors="replace", timeout=SECONDS)
         except (OSError, subprocess.SubprocessError) as error:
@@ -206,8 +214,6 @@ def _compiler() -> list[str]:
     Raises:
         ModnetError: there is none.
     """
-    if sys.platform == "win32":
-        raise modnet.ModnetError('engine "compiled" is for Linux and macOS; "onnxruntime" runs on Windows')
     given = shlex.split(os.environ.get("CC", ""))
     for command in [given] if given else [[name] for name in COMPILERS]:
         if found := shutil.which(command[0]):

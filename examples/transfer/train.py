@@ -1,0 +1,12 @@
+"""Trains the head of transfer.toml on the weights of the torch model: transfer.modnet.
+
+python train.py
+"""
+
+import modnet
+from modnet_torch import load_state_dict
+
+network = modnet.build("transfer.toml")
+print(load_state_dict(network, "pretrained.safetensors", strict=False))  # not strict: the head is not in the file
+modnet.train(network)
+modnet.save(network, "transfer.modnet")

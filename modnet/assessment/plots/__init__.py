@@ -1,0 +1,1 @@
+"""Pictures of trained networks, and of trainings before them."""

@@ -1,0 +1,1 @@
+"""The bodies of `modnet plot`: a module for each kind of picture."""
