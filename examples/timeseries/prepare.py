@@ -28,7 +28,7 @@ def window(times, rides, now):
 def write(name, header, rows):
     with (folder / name).open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
-    print(f"{name:9}  {len(rows):,} windows")
+    print(f"{name:9}  {len(rows):,} rows")
 
 
 folder = Path(__file__).parent

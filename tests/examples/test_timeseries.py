@@ -11,7 +11,7 @@ def test_the_commands_of_the_page(examples, console):
     folder = examples / "timeseries"
     (folder / "rides.svg").unlink()
     printed = console(folder, {"modnet train": ("--set", "training.epochs=6")})
-    assert printed["python prepare.py"].startswith("train.csv  7,105 windows\n")
+    assert printed["python prepare.py"].startswith("train.csv  7,105 rows\n")
     errors = [float(found) for found in re.findall(r"error +(\S+) rides", printed["python compare.py"])]
     assert errors == pytest.approx([119.92, 49.43, 47.55, 39.81], abs=0.05)
     error = float(re.search(r"mean absolute error +(\S+)", printed["modnet evaluate rides.modnet test.csv"])[1])
