@@ -12,7 +12,7 @@ import numpy as np
 import modnet
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
+import matplotlib.pyplot as plt
 
 folder = Path(__file__).parent
 FILMS = 40
