@@ -15,7 +15,7 @@ ModnetError
     Truncated            shorter than its own header says
     MalformedFile        a rule of the format is broken
     ChecksumMismatch     the bytes are not those that were written
-    WrongId              a whole file, but not the one that was asked for: .found, .expected
+    WrongId              a whole file, but not the requested one: .found, .expected
     NewerFormat          written by a newer modnet
     ParameterMismatch    arrays and network differ: .missing, .unexpected, .mismatched
   TrainingError

@@ -19,7 +19,7 @@ class _Fresh:
 
 
 def fresh(*, factory: Callable[[], T]) -> T:
-    """A default for a `Record` that is made anew for each: `history: dict[str, float] = fresh(factory=dict)`."""
+    """A default for a `Record` that is made for each one: `history: dict[str, float] = fresh(factory=dict)`."""
     return cast(T, _Fresh(factory))
 
 

@@ -49,8 +49,8 @@ def front_page(known: list[Plugin]) -> str:
         "options, an example in TOML and, where it is a function of a number, its curve.",
         table_of_types("", linked=True),
         'A component\'s options are keys of its table in a [spec](../spec.md), `{ type = "dropout", rate = 0.2 }`, '
-        "and arguments of its class, `Dropout(rate=0.2)`; both are checked alike. Shapes are those of one sample, "
-        "without the batch axis, unless they say `batch`.",
+        "and arguments of its class, `Dropout(rate=0.2)`; both are checked in the same way. Shapes are those of one "
+        "sample, without the batch axis, unless they say `batch`.",
         "The plugins that are developed together with modnet have pages of the same form:",
         table_of_plugins(known),
         "The names for programs:",

@@ -101,7 +101,7 @@ class Snake(Activation, type="snake"):
 class LogCosh(Loss, type="log_cosh"):
     """log(cosh(prediction - target)), the mean over a sample's elements: near 0 half the square, far off the distance.
 
-    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both are in deviations of the target.
+    Shapes: prediction and target (batch, ...). After `unstandardize` both are in deviations of the target.
     """
 
     of_residuals = True

@@ -181,7 +181,7 @@ def _forward(network: Network, data: Dataset) -> dict[str, Array]:
 def _of_training(models: Sequence[_Model], measurable: Sequence[Array]) -> list[str]:
     """Says which models were trained on these rows."""
     return [
-        f"{model.name} was trained on these rows, and looks better on them than it is; take others"
+        f"{model.name} was trained on these rows, and looks better on them than it is; use other rows"
         for model, rows in zip(models, measurable, strict=True)
         if was_trained_on(model.network, model.dataset(rows), some=True)
     ]
@@ -206,7 +206,7 @@ def _require_same_goals(models: Sequence[_Model]) -> None:
 
 
 def _told(goals: Any) -> str:
-    return shorten(", ".join(names) for names in goals) or "nothing that has a target"
+    return shorten(", ".join(names) for names in goals) or "nothing with a target"
 
 
 # One form
@@ -302,7 +302,7 @@ def _spread_target(target: Array, classes: Sequence[str], every: Sequence[str]) 
 def _of_both(name: str, given: Array) -> Array:
     """The probabilities of both classes, from that of the second."""
     if not ((given >= 0) & (given <= 1)).all():
-        raise DataError(f"{name} gives scores of two classes that are no probabilities, which cannot be compared here")
+        raise DataError(f"{name} gives scores of two classes that are not probabilities; these cannot be compared here")
     return np.concatenate([1 - given, given], axis=1)
 
 

@@ -73,7 +73,7 @@ def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | N
 
     Behind each output with probabilities of classes or labels stands a layer `temperature` then, so that `forward`,
     `predict` and whatever else reads the network give calibrated probabilities. Which class is the most probable does
-    not change. A temperature that is there already is fitted anew. Intervals are left out, since they were made for the
+    not change. An existing temperature is fitted again. Intervals are left out, since they were made for the
     probabilities before.
 
     Args:
@@ -126,7 +126,7 @@ def _of_classes(objective: Objective) -> list[Head]:
     found = [head for head in objective.heads if decides(network, head.name, head.loss)]
     if not found:
         names = ", ".join(map(show, network.outputs))
-        raise DataError(f"calibration is for probabilities of classes; {names} of this network is numbers")
+        raise DataError(f"calibration is for probabilities of classes; {names} of this network predicts numbers")
     for head in found:
         shape = network.outputs[head.name]
         if len(shape) != 1:
@@ -163,7 +163,7 @@ def _with_layer(
     names = network.graph.names
     place = next((place for place, found in enumerate(names) if output in found), None)
     if place is None:
-        raise DataError(f"output {show(output)} is one of several outputs of a node, behind which no temperature fits")
+        raise DataError(f"output {show(output)} is one of several outputs of a node, which no temperature can follow")
     before, layers = names[place][0], list(spec.layers)
     if before == output:
         taken = {*spec.input_shapes(), *(name for found in names for name in found)}

@@ -67,7 +67,7 @@ def compare(
 
         print(modnet.compare({"small": small, "large": large}, rows))
 
-    The rows are drawn with replacement many times, the same ones for all models, and the figures computed anew. Where
+    The rows are drawn with replacement many times, the same ones for all models, and the figures computed again. Where
     95 of 100 such differences lie is the interval. Take rows that no model was trained on.
 
     Args:

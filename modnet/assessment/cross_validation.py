@@ -80,7 +80,7 @@ def cross_validate(
         SpecError, DataError, ShapeError, Diverged: as `modnet.train`; DataError also if rows cannot be parted so.
         ValueError: there are fewer than two folds, or less than one repeat, or both `group` and `time`.
         TrainingError: the folder has folds of another spec, data or arguments.
-        KeyboardInterrupt: after Ctrl-C, which loses the running fold alone.
+        KeyboardInterrupt: after Ctrl-C, which loses only the running fold.
     """
     registry = registry or default_registry()
     with NamingFaults():

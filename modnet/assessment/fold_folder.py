@@ -68,13 +68,13 @@ class FoldFolder:
         except ValueError:
             before = None
         if not isinstance(before, dict):
-            raise TrainingError(f"{file} is damaged; remove {self.path} to begin anew")
+            raise TrainingError(f"{file} is damaged; remove {self.path} to start again")
         found = [line for key in dict.fromkeys((*before, *about)) for line in _changes(key, before, about)]
         if found:
             lines = "\n".join(itemised(found, "  "))
             raise TrainingError(
                 f"{self.path} has folds of another cross-validation:\n{lines}\n"
-                "  change that back to go on, or remove that folder, or name another, to begin anew"
+                "  change that back to go on, or remove that folder, or name another, to start again"
             )
 
     def file(self, repeat: int, fold: int) -> Path:

@@ -38,7 +38,7 @@ class Samples(Record, eq=False):
         """A line if the network was trained on these very rows; none otherwise."""
         if not was_trained_on(network, self.data):
             return []
-        return ["the network was trained on these very rows: it looks better here than it is; take others"]
+        return ["the network was trained on exactly these rows, and looks better here than it is; use other rows"]
 
     def row_name(self, row: int) -> str:
         """The name of a row for people, counted from 1: `row 17 (line 18)`."""

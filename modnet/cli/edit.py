@@ -39,7 +39,7 @@ def run(
     if not (others or fold):
         raise click.UsageError("nothing to change; expected an option such as --cast float16 (see --help)")
     if fold and others:
-        raise click.UsageError("--fold builds the network anew; give it alone, and then change the file that it writes")
+        raise click.UsageError("--fold builds a new network; use it alone, and then change the file that it writes")
     metadata: dict[str, Any] = dict(parse_pairs("--set-metadata KEY=VALUE", entries, "author=Ada"))
     for key, text in parse_pairs("--set-metadata-json KEY=JSON", values, "year=1843").items():
         if key in metadata:

@@ -128,7 +128,7 @@ def form_of(output: str, as_json: bool) -> str:
     if suffix == ".gz" and path.with_suffix("").suffix.lower() in TEXTS:
         suffix = path.with_suffix("").suffix.lower()
     if as_json and suffix not in (".jsonl", ".ndjson", ".json"):
-        raise click.UsageError(f"--json: {output} would be no JSON; the ending of FILE says what is written")
+        raise click.UsageError(f"--json: {output} would not be JSON; the ending of FILE decides the format")
     if suffix not in (*TEXTS, ".npz") and not _writers():
         raise click.UsageError(f"{output}: {_written_by_plugin(suffix) or f'expected a name that ends in {KNOWN}'}")
     return suffix

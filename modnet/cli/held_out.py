@@ -55,7 +55,7 @@ def read_held_out(
     if data is not None:
         dataset = read_to_measure(network, data, given)
         if was_trained_on(network, dataset):
-            warn(f"{data} is what the model was trained on: it is too sure of these rows; take others")
+            warn(f"{data} is what the model was trained on, so it is too confident on these rows; use other rows")
         return dataset, "standard input" if data == "-" else data
     return _of_spec(network, str(spec), given)
 
@@ -66,7 +66,8 @@ def _of_spec(network: Network, spec: str, given: Mapping[str, Any]) -> tuple[Dat
     checked, _ = read_spec(spec)
     if checked.data is not None and checked.data.member_folds:
         raise click.UsageError(
-            f"{spec}: with member_folds some members learn from each of its rows; give DATA, which none has seen"
+            f"{spec}: with member_folds each of its rows was used to train some members; give DATA that no member has "
+            "seen"
         )
     if checked.data is None or checked.data.validation is None:
         raise click.UsageError(f"{spec}: its [data] sets no validation rows aside; give DATA instead")
@@ -77,6 +78,6 @@ def _of_spec(network: Network, spec: str, given: Mapping[str, Any]) -> tuple[Dat
     if not was_trained_on(network, loaded.train):
         warn(
             f"{spec} does not give the rows that the model was trained on: the file, or the spec, has changed since, "
-            "and some of these rows may be among those; take rows that are surely new"
+            "and some of these rows may be among those; use rows that are certainly new"
         )
     return loaded.validation, f"the validation rows of {spec}"

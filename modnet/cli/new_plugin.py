@@ -158,8 +158,8 @@ def names_of(name: str) -> dict[str, str]:
     stem = distribution.removeprefix(PREFIX).replace("-", "_")
     if not stem.isidentifier() or keyword.iskeyword(stem) or not re.match("[a-z]", stem):
         raise click.UsageError(
-            f'"{name}" would give its components names such as "{stem}_scale"; it has to begin with a letter and be no '
-            "word of Python"
+            f'"{name}" would give its components names such as "{stem}_scale"; it must begin with a letter and must '
+            "not be a keyword of Python"
         )
     return {
         "distribution": distribution,

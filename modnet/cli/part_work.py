@@ -54,7 +54,7 @@ class PartWork(Record):
 
         def look() -> None:
             if not wanted():
-                raise ModnetError("it is not wanted any more")
+                raise ModnetError("it is no longer needed")
 
         try:
             return PartDone(self._write(part, look))
@@ -65,8 +65,8 @@ class PartWork(Record):
         for path in (part.source.parent, part.target.parent):
             if not path.is_dir():
                 raise ModnetError(
-                    f"the machine of the worker, {socket.gethostname()}, has no folder {path}; it has to see the same "
-                    "folders as this one"
+                    f"the machine of the worker, {socket.gethostname()}, has no folder {path}; it must see the same "
+                    "folders as this machine"
                 )
         network = NETWORKS.get(self.model(), self.how)
         how = self.how.replace(chunk=self.how.chunk or rows_of_blocks(network, self.how.faults))

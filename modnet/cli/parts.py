@@ -58,7 +58,7 @@ def parts_of(data: str, out: Path) -> list[Part]:
     path, out = Path(os.path.abspath(os.path.expanduser(data))), Path(os.path.abspath(out))
     root, found = _found(path)
     if out.is_relative_to(path) or out == root:
-        raise DataError(f"{out}: this is the folder of the table, or lies in it; choose another one with -o")
+        raise DataError(f"{out}: this is the folder of the table, or inside it; choose another one with -o")
     names = [file.relative_to(root) for file in found if file.is_file() and not file.is_relative_to(out)]
     names = sorted(name for name in names if not _is_hidden(name))
     if not names:
@@ -120,9 +120,9 @@ class Predicting:
         self.done: dict[str, dict[str, Any]] = {}
         self._described = json.loads(json.dumps(described))
         if not out.parent.is_dir():
-            raise ModnetError(f"{out}: there is no folder {out.parent}; make it, or choose another one with -o")
+            raise ModnetError(f"{out}: there is no folder {out.parent}; create it, or choose another one with -o")
         out.mkdir(exist_ok=True)
-        self._lock = lock_folder(out, f"another process is writing predictions to {out}; wait for its end")
+        self._lock = lock_folder(out, f"another process is writing predictions to {out}; wait until it has finished")
         try:
             self._begin(resume)
         except BaseException:
@@ -136,7 +136,7 @@ class Predicting:
                 raise ModnetError(f"{self.out}: there are other files in this folder; choose a new one with -o")
             return
         if not resume:
-            has = f"{self.out} has predictions already, for {counted(len(lines) - 1, 'part')}"
+            has = f"{self.out} already has predictions, for {counted(len(lines) - 1, 'part')}"
             raise ModnetError(f"{has}; go on with --resume, or choose another -o")
         before = lines[0]
         differing = [name for name, value in self._described.items() if before.get(name) != value]

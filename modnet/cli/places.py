@@ -32,7 +32,7 @@ def check_place(path: Path) -> None:
     _check_name(path)
     folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if not folder.is_dir():
-        raise ModnetError(f"{path}: there is no folder {folder}; make it, or choose another file with -o")
+        raise ModnetError(f"{path}: there is no folder {folder}; create it, or choose another file with -o")
     try:
         # By writing, since permissions are not enough: there are read-only file systems, quotas and attributes.
         with tempfile.TemporaryFile(dir=folder):
@@ -53,7 +53,7 @@ def _check_name(path: Path) -> None:
     try:
         require_name(path)
     except NotAModelFile:
-        raise ModnetError(f"{path}: this is an open file and no name; name a file with -o") from None
+        raise ModnetError(f"{path}: this is an open file, not the name of one; name a file with -o") from None
 
 
 def check_output(path: Path) -> None:

@@ -50,7 +50,7 @@ class PartsPredicted:
         done_before: how many were done already.
         failed: the parts for which there are no predictions -> why.
         account: what there is to say about the rows of those that were done now.
-        retries: how often a part was begun anew, as its worker was lost.
+        retries: how often a part was tried again because its worker was lost.
         size: of the files that were written now, in bytes.
         seconds: how long it took.
         stopped: why not all parts were tried, or "".
@@ -268,4 +268,4 @@ class _Progress:
             say([told])
 
     def end(self) -> None:
-        self._status.clear()
+        self._status.close()

@@ -38,7 +38,7 @@ def run(
     say(found.notes)
     tell(f"{path}  {readable_bytes(path.stat().st_size)}")
     if data is None:
-        say([f"without rows it says nothing of how good the model is: modnet report {model} TEST.csv"])
+        say([f"without rows it cannot say how good the model is: modnet report {model} TEST.csv"])
 
 
 def _path(model: str, output: str | None) -> Path:

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 from collections.abc import Mapping
+from contextlib import closing
 from errno import EEXIST
 from functools import partial
 from pathlib import Path
@@ -66,8 +67,8 @@ def run(
     course = Course(planned, asked, None if as_json or quiet() else rows)
     course.begin(introduction(job, planned, asked, place))
     received = _handle_signals()
-    found = planned.search(place, asked, course.ended)
-    course.clear()
+    with closing(course):
+        found = planned.search(place, asked, course.ended)
     if found.best is not None:
         _write(job, found, path, plot)
     if as_json:
@@ -104,7 +105,9 @@ def _check_resumed(path: Path, place: Path, resume: bool) -> None:
     """Checks that no earlier search is lost, nor a spec that no search has written."""
     begun = (place / JOURNAL).exists()
     if begun and not resume:
-        raise ModnetError(f"{place} has a search already; use --resume to go on with it, or another -o to search anew")
+        raise ModnetError(
+            f"{place} has a search already; use --resume to continue it, or another -o to start a new one"
+        )
     if path.exists() and not begun:
         raise FileExistsError(EEXIST, "it is there already", str(path))
     if resume and not begun:

@@ -79,7 +79,7 @@ class Course:
 
     def ended(self, trial: Trial) -> None:
         """A trial of this call has ended; those of an earlier one are counted by their numbers."""
-        self.clear()
+        self.close()
         if self._rows is not None:
             echo(self._rows.line(trial))
         self._done += 1
@@ -91,9 +91,9 @@ class Course:
         if number < self._whole:
             self._status.show(f"{number:,} of {counted(self._whole, 'trial')}{left}")
 
-    def clear(self) -> None:
+    def close(self) -> None:
         """Empties the line, for what the search prints."""
-        self._status.clear()
+        self._status.close()
 
 
 def introduction(job: Job, planned: Planned, asked: Asked, place: Path) -> str:
@@ -128,7 +128,7 @@ def conclusion(found: SearchResult, rows: Rows, path: Path, plot: str | None, ag
     """The best trials, what mattered, and what was written."""
     over = f"\n{found.stopped}; go on: {again}" if found.stopped else ""
     if found.best is None:
-        return f"\nno trial has come to its end{_why(found)}{over}"
+        return f"\nno trial was finished{_why(found)}{over}"
     done = [trial for trial in found.ranking() if trial.outcome == DONE]
     width = room()
     lines = ["", _summary(found), "", f"the best {SHOWN}" if len(done) > SHOWN else "the best", rows.title()]
@@ -149,7 +149,10 @@ def _written(found: SearchResult, best: Trial, path: Path, plot: str | None) -> 
     width = max(len(name) for name, _ in written)
     lines = [f"{name:<{width}}  {text}" for name, text in written]
     if not any(name.startswith(TEST) for name in best.figures):
-        lines.append("the rows that chose the best trial flatter it; test = 0.2 in [data] measures it on others")
+        lines.append(
+            "the best trial looks better on these rows than it is, because they chose it; test = 0.2 in [data] "
+            "measures it on others"
+        )
     following = ["train", str(path)] if found.model is None else ["predict", str(model), "NEW.csv"]
     return lines if found.stopped or quiet() else [*lines, f"next: {shlex.join(['modnet', *following])}"]
 
@@ -191,7 +194,7 @@ def _own(found: SearchResult, own: Trial, best: Trial) -> str:
 
 def _mattered(found: SearchResult, width: int | None) -> list[str]:
     if not found.importance:
-        return ["", "what mattered: too few trials came to their end to say"]
+        return ["", "what mattered: too few trials were finished to say"]
     longest = max(map(len, found.importance))
     lines = [f"  {dotted:<{longest}}  {share:>5.0%}" for dotted, share in found.importance.items()]
     return ["", "what mattered", *with_bars(lines, ["█" * round(BAR * n) for n in found.importance.values()], width)]

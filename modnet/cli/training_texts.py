@@ -50,7 +50,7 @@ class Screen:
             with suppress(OSError, ValueError):  # it has no descriptor
                 discard(sys.stdout)
             reason = (error.strerror or str(error)).lower()
-            warn(f"standard output cannot be written to ({reason}); the model goes to {self.path} all the same")
+            warn(f"standard output cannot be written to ({reason}); the model is written to {self.path} anyway")
 
 
 def introduction(job: Job, notes: Sequence[str], processes: int = 1) -> str:

@@ -76,7 +76,7 @@ class Narwhals(Rows):
     def __init__(self, given: Any) -> None:
         inner = frame_rows(given.to_native())
         if inner is None:
-            raise DataError(f"found {show(given)} around {show(given.to_native())}, which is no data frame")
+            raise DataError(f"found {show(given)} around {show(given.to_native())}, which is not a data frame")
         super().__init__(given, inner.keys)
         self.inner = inner
 

@@ -188,7 +188,7 @@ def _numbers(texts: _Texts, guess: NumberGuess) -> Guess:
     if guess.other is not None:
         other = guess.other.parse([guess.example])[0]
         here = written.parse([guess.example])[0]
-        notes.append(f"{texts.name}: {show(guess.example)} is taken for {here:g}; it could be {other:g}: set decimal")
+        notes.append(f"{texts.name}: {show(guess.example)} is read as {here:g}; it could be {other:g}: set decimal")
     return _made("number", column, [*notes, *_missing_note(texts)], texts, guess.other is not None)
 
 
@@ -209,7 +209,7 @@ def _dates(texts: _Texts, guess: DateGuess) -> Guess:
     if guess.other is not None:
         other = guess.other.date_format
         notes.append(
-            f"{texts.name}: {show(guess.example)} does not tell the day from the month; if it is {other}, set "
+            f"{texts.name}: {show(guess.example)} can be read with day and month exchanged; if it is {other}, set "
             "date_format"
         )
     column = ColumnSpec(kind="date", missing_values=texts.missing, date_format=None if written == ISO else written)

@@ -93,7 +93,7 @@ def assign_columns(
     others = _other_columns(table, spec, no_inputs)
     if spec.inputs is None and not others:
         uses = "targets, weights or for the split" if spec.side_columns() else "targets"
-        raise DataError(f"{table.name}: all columns are {uses}; there has to be a column to predict from")
+        raise DataError(f"{table.name}: all columns are {uses}; there must be a column to predict from")
     inputs = _assign(spec.inputs if spec.inputs is not None else others, input_names, "inputs", "input", table)
     table.require([name for names in inputs.values() for name in names])
     table.require(spec.columns)
@@ -223,7 +223,7 @@ class _Learner:
         if kind == "identifier":
             raise DataError(f"{self.place}: an identifier is no input; leave it out of inputs, or give it another kind")
         if kind == "text":
-            return ColumnSchema(self.name, kind, buckets=declared.buckets)
+            return ColumnSchema(self.name, kind, buckets=declared.buckets, ngrams=declared.ngrams)
         if kind == "labels":
             return self._labels().replace(unknown=self.spec.unknown_policy(self.name))
         categories = self._categories()

@@ -111,7 +111,7 @@ def _about_classes(task: Task, goal: Goal) -> Iterator[str]:
         often = int(counts.argmax())
         share = counts[often] / counts.sum()
         yield (
-            f"{name}: {share:.1%} of the rows are {names[often]}, so always saying so is right as often; look at "
+            f"{name}: {share:.1%} of the rows are {names[often]}, so always predicting it is right as often; look at "
             "balanced_accuracy and auc, and choose a threshold when predicting"
         )
     rare = [f"{names[place]} ({counted(int(counts[place]), 'row')})" for place in np.flatnonzero(counts < FEW_ROWS)]

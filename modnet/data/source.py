@@ -275,7 +275,7 @@ def _held(names: list[str]) -> str:
 
 def _no_such_file(path: Path) -> str:
     if path.parent.is_file():
-        return f"{path}: no such file; {path.parent} is a file, and no folder"
+        return f"{path}: no such file; {path.parent} is a file, not a folder"
     if not path.parent.is_dir():
         return f"{path}: no such file; the folder {path.parent} does not exist"
     return f"{path}: no such file{did_you_mean(path.name, os.listdir(path.parent))}"

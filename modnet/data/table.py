@@ -60,7 +60,7 @@ class Table:
         return Table(columns, self.name, self.lines, places, self.notes, self.first)
 
     def select(self, names: Iterable[str]) -> Table:
-        """The table with these columns alone."""
+        """The table with only these columns."""
         return Table(
             {name: self.columns[name] for name in names}, self.name, self.lines, self.rows, self.notes, self.first
         )

@@ -135,7 +135,7 @@ def _check_targets(table: Table, targets: Sequence[str]) -> None:
         raise DataError(f"{table.name}: the target {show(twice)} is given twice; give each target once")
     if len(targets) == len(table.columns):
         what = "its only column is the target" if len(targets) == 1 else f"all {len(targets)} columns are targets"
-        raise DataError(f"{table.name}: {what}; there has to be a column to predict from")
+        raise DataError(f"{table.name}: {what}; there must be a column to predict from")
 
 
 def _check_values(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -> None:

@@ -117,8 +117,8 @@ def advice_for_address(address: str) -> str:
     """What to do about an address that nothing reads."""
     scheme = address.partition("://")[0].lower()
     if scheme in ("http", "https", "ftp", "s3", "gs", "az", "file"):
-        return f"nothing installed reads {scheme} addresses; download the file, and give its path"
-    return f"nothing installed reads {scheme} addresses; for databases:  pip install '{PLUGIN}[sql]'"
+        return f"no installed plugin reads {scheme} addresses; download the file, and give its path"
+    return f"no installed plugin reads {scheme} addresses; for databases:  pip install '{PLUGIN}[sql]'"
 
 
 def advice_for(source: Source, begin: bytes, members: Iterable[str] = ()) -> str:

@@ -151,7 +151,7 @@ class Dataset:
         return replace(self, rows=chosen if self.rows is None else self.rows[chosen])
 
     def copied(self) -> Dataset:
-        """The dataset with its own rows alone, in arrays that may be changed."""
+        """The dataset with only its own rows, in arrays that may be changed."""
         rows = np.arange(len(self)) if self.rows is None else self.rows
         inputs, targets = (
             {name: np.array(array[rows]) for name, array in arrays.items()} for arrays in (self.inputs, self.targets)

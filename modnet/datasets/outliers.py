@@ -127,8 +127,8 @@ def _warn(dataset: Dataset, column: str, values: Array, *, target: bool) -> None
     right = 'take loss = "huber"' if target else 'write { type = "standardize", robust = true }'
     place = f"{dataset.row_name(found.row)}, column {legible(column)}"
     warnings.warn(
-        f"{dataset.name}: {place}: {value}{others} is so far from all others that beside it these are alike: "
-        f"the deviation is {number_text(found.times)} times theirs. If it stands for a missing value, set "
+        f"{dataset.name}: {place}: {value}{others} is so far from all others that these become almost equal: "
+        f"the standard deviation is {number_text(found.times)} times theirs. If it stands for a missing value, set "
         f"missing_values = [{show(value)}] in [data.columns.{column}]; if it is right, {right}",
         stacklevel=2,
     )

@@ -183,7 +183,7 @@ def _no_time(texts: Sequence[str]) -> str:
     share = dates_share(texts, named=True)
     wrong = [texts[place] for place in share.faults.tolist() if not is_number(texts[place])]
     found = show(wrong[0] if share.share > 0 and wrong else texts[0])
-    return f'by = "time" needs numbers or dates, all written alike; found {found}'
+    return f'by = "time" needs numbers or dates, all in one format; found {found}'
 
 
 # By a column

@@ -32,6 +32,6 @@ def warn_of_units(network: Network, dataset: Dataset, schema: DataSchema, losses
             warnings.warn(
                 f"{dataset.name}: {legible(columns[large].name)} deviates by {spread[large]:.3g} from its mean and "
                 f"{legible(columns[small].name)} by {spread[small]:.3g}, so {loss.type} will hardly see the latter; "
-                'end the network with "unstandardize", after which each counts alike',
+                'end the network with "unstandardize", after which all columns count equally',
                 stacklevel=2,
             )

@@ -28,7 +28,7 @@ RESULT = "folding"
 
 
 def fold(network: Network) -> Network:
-    """The same network in fewer layers, for prediction: what only scales and shifts is in the weights beside it.
+    """The same network in fewer layers, for prediction: layers that only scale and shift are in the weights of others.
 
     `batch_norm`, `standardize` and other layers that say so (`Layer.scale_and_shift`) go into the linear layer or the
     convolution before them, or else into those that read them, where that is exact in algebra; what does nothing in

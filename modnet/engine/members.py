@@ -49,7 +49,7 @@ class _Spreader:
             self.place(node)
         outputs = {name: self.joined(self.slots[slot]) for name, slot in self.graph.outputs.items()}
         if not self.means and not self.problems:
-            what = f"members = {self.members}, but no output depends on a layer with parameters, so all would be alike"
+            what = f"members = {self.members}, but no output depends on a layer with parameters, so all would be equal"
             self.problems.append(_problem(("network", "members"), what, "remove it"))
         if self.problems:
             raise SpecError(self.problems)
@@ -89,7 +89,7 @@ class _Spreader:
         """Refuses a node, for each member, that reads what stands behind the mean of all of them."""
         for slot in self.behind.intersection(node.inputs):
             name = show(self.graph.node(slot).name)
-            what = f"members = {self.members}, but this node reads {name}, which stands behind the mean of the members"
+            what = f"members = {self.members}, but this node reads {name}, which comes after the mean of the members"
             self.problems.append(_problem(node.keys, what, f"let it read what {name} reads", node.label()))
 
     def add(self, node: GraphNode, layer: Layer, inputs: Sequence[int], apart: bool = False) -> None:

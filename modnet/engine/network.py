@@ -406,7 +406,7 @@ class Network(BuiltGraph):
 
 
 class _Again:
-    """What a function gives, asked anew by each iteration."""
+    """What a function returns; each iteration calls it again."""
 
     def __init__(self, ask: Callable[[], Iterable[tuple[Array, Array | None]]]) -> None:
         self._ask = ask

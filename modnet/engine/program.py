@@ -113,7 +113,7 @@ class Programs:
                 self._known.clear()
             self._known[key] = None
             return False
-        self._known[key] = None  # should it fail now, the next pass notes it anew
+        self._known[key] = None  # should it fail now, the next pass records it again
         self._known[key] = self._noted(inputs)
         return True
 

@@ -21,7 +21,7 @@ SAMPLED = 32
 """How many numbers of each array of a network its digest looks at."""
 
 PRIVATE = "_"
-"""What a layer keeps under a name that begins so can be made anew, and is no part of the state."""
+"""A name that begins so is of something that can be computed again, and is not part of the state."""
 
 State = dict[str, Array]
 Memory = dict[str, Any]
@@ -75,7 +75,7 @@ def given(network: BuiltGraph, state: Any) -> State:
     if not np.array_equal(found[OF_NETWORK], digest_of(network)):
         raise DataError(
             "the state of the stream belongs to another network: to other layers, another dtype, or other weights, as "
-            "those before a training; begin the sequence anew with this one"
+            "those before a training; start the sequence again with this network"
         )
     if any(array.dtype.kind not in "biuf" for array in found.values()) or not np.array_equal(
         _sealed(dict(found))[CHECK], found[CHECK]
@@ -107,8 +107,8 @@ def _together(name: str, parts: Sequence[Array]) -> Array:
     if len({part.item() if counts else part.shape[1:] for part in parts}) > 1:
         texts = dict.fromkeys(str(part if counts else part.shape) for part in parts)
         raise DataError(
-            f"{name} differs from state to state, {' and '.join(texts)}: only sequences of as many steps can go on in "
-            "one stream; put states of one length together, or use a stream for each"
+            f"{name} differs from state to state, {' and '.join(texts)}: only sequences with the same number of steps "
+            "can continue in one stream; put states of one length together, or use a stream for each"
         )
     return parts[0] if counts else np.concatenate(parts)
 

@@ -37,12 +37,12 @@ class Shared:
 
 
 class Context:
-    """Everything that a layer needs beside its configuration while it runs.
+    """Everything that a layer needs while it runs, in addition to its configuration.
 
     A context belongs to one node of one pass, and is used by one thread at a time.
 
     Attributes:
-        params: name -> parameter, to be read only, but for a layer's `prepare`.
+        params: name -> parameter, to be read only, except in a layer's `prepare`.
         grads: name -> gradient of that parameter, to be overwritten by `backward`.
         state: name -> array that the layer keeps between passes; a layer may write into it only if `training`.
         dtype: the network's dtype, that of parameters and buffers.
@@ -125,6 +125,7 @@ class Context:
 
     @property
     def rng(self) -> np.random.Generator:
+        """The source of random numbers of this pass."""
         if self._rng is None:
             # Made late: importing numpy.random takes half as long as importing numpy, and few predictions need it.
             self._rng = np.random.default_rng(0)
@@ -136,6 +137,7 @@ class Context:
 
     @property
     def progress(self) -> Progress | None:
+        """Where the run stands; None without a run."""
         ask = self._shared.ask_progress
         return None if ask is None else ask()
 

@@ -33,7 +33,7 @@ class Parameter(Record):
             of `shape` is taken as outputs, the one before it as inputs, and all others as the receptive field.
         trainable: False for an array that is never trained, such as the original weight under a low-rank adapter;
             `backward` need not write its gradient.
-        learning_rate: a factor of the learning rate, beside that of the node.
+        learning_rate: a factor of the learning rate, in addition to that of the node.
         member_axes: how many of the first axes number the members of an ensemble: each member's part is filled by
             itself, and is a parameter of its own for an optimizer that looks at whole ones.
     """
@@ -48,6 +48,7 @@ class Parameter(Record):
     member_axes: int = 0
 
     def fans(self) -> tuple[int, int]:
+        """(fan_in, fan_out) for the initializer: those that were given, or those of the shape."""
         fan_in, fan_out = _fans(self.shape[self.member_axes :])
         return (
             self.fan_in if self.fan_in is not None else fan_in,
@@ -97,6 +98,7 @@ class State(Record):
     member_axes: int = 0
 
     def fans(self) -> tuple[int, int]:
+        """(fan_in, fan_out) of its shape, for an initializer."""
         return _fans(self.shape[self.member_axes :])
 
     def for_members(self, members: int) -> State:
@@ -136,7 +138,7 @@ class Layer(Component):
             True: then nobody else reads that. Activations do so without saying it.
         repeats: for inputs of the same shapes `forward` makes the same calls, and all that writes into arrays goes
             through `context.do`, but where a mask, training or `backward` is concerned. Prediction then makes these
-            calls again without asking the layer. A class that inherits it and has its own `forward` says it anew.
+            calls again without asking the layer. A subclass with its own `forward` must set it again.
         allocates: each pass allocates arrays as large as the batch, because that cannot be avoided.
         output_range: the lowest and the highest number that the output can take or approach, for any input and any
             parameters; None if unknown. A loss that needs a different range refuses the network.

@@ -165,16 +165,20 @@ class Standardize(Layer, type="standardize"):
     they were given, in float64.
 
     With `robust`, the median takes the place of the mean, and the interquartile range, q75 - q25, that of the deviation
-    (scikit-learn's RobustScaler): a few cells that are far away then do not make all others alike. Where half of the
+    (scikit-learn's RobustScaler): a few outliers then do not press all other numbers together. Where half of the
     numbers of a feature are the same, its range is 0, and its deviation is taken. Of more than 2^23 numbers, both are
     those of a random sample of the rows.
 
-    With `clip`, numbers beyond the range of the training data become its ends, so that a number that is far away, as
-    heavy tails have them, does not lead the network where it has learnt nothing.
+    With `clip`, a number outside the range of the training data becomes the nearer end of that range. An outlier then
+    does not take the network into a region in which it has learnt nothing.
 
     State: mean (features,), deviation (features,), samples (the number of rows; 0 before training), mean_rest
     (features,), the digits of such a mean that do not fit into `mean`, otherwise 0; with `clip` lowest and highest
     (features,), the range of y in training.
+
+    Attributes:
+        robust: whether the median and the interquartile range are taken.
+        clip: whether numbers outside the range of the training data become the nearer end of it.
 
     Raises:
         ShapeError: the last axis has no fixed size.
@@ -263,9 +267,9 @@ class Unstandardize(Layer, type="unstandardize"):
     `standardize` computes those of its input; targets and steps of weight 0 are ignored. The node has to be an output
     of the network. The layers before it then work with numbers of unit size, while metrics and predictions are in the
     units of the targets. A loss of residuals (mse, mae, huber, quantile) is measured before this layer, with targets
-    that are standardised in float64: so it is in deviations, and each column counts alike, whatever its unit. Any other
-    loss is measured after it, in the units of the targets. For an output of several numbers for one target (quantiles)
-    all have that target's mean and deviation.
+    that are standardised in float64. So it is in standard deviations, and each column counts equally, whatever its
+    unit. Any other loss is measured after it, in the units of the targets. For an output of several numbers for one
+    target (quantiles) all have that target's mean and deviation.
 
     The outputs have the network's dtype: float32 numbers near 1.7e9 are 128 apart, even if the deviation is small. For
     such targets give the network the dtype float64, or subtract a constant from them beforehand.

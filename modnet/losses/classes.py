@@ -39,6 +39,10 @@ class ClassLoss(LastAxisLoss):
     """A loss of class probabilities and a target class, or a distribution over the classes, along the last axis.
 
     For the options and shapes see `CrossEntropy`.
+
+    Attributes:
+        label_smoothing: s, the share of the target that is spread evenly over the classes.
+        class_weights: a number for each class, or name = weight, or "balanced".
     """
 
     joint_with = ("softmax", "log_softmax")
@@ -207,7 +211,7 @@ class KLDivergence(LastAxisLoss, type="kl_divergence"):
     """sum(t * log(t / p)): how far probabilities p are from a target distribution t; mean over positions.
 
     KL(target || prediction) in nats, where t = 0 contributes 0; both are rows of probabilities along the last axis
-    (torch's kl_div expects log(p) instead). Shapes: prediction and target alike, (batch, ..., classes). A p below
+    (torch's kl_div expects log(p) instead). Shapes: prediction and target (batch, ..., classes). A p below
     1e-30 counts as 1e-30, in the gradient too. Source: Kullback and Leibler 1951, Annals of Mathematical Statistics 22.
 
     Raises:

@@ -56,7 +56,7 @@ class ResidualLoss(ElementwiseLoss):
 class MeanSquaredError(ResidualLoss, type="mse"):
     """(prediction - target)**2, without the half that some textbooks put before it.
 
-    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both are in deviations of the target.
+    Shapes: prediction and target (batch, ...). After `unstandardize` both are in deviations of the target.
     """
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -68,7 +68,7 @@ class MeanSquaredError(ResidualLoss, type="mse"):
 class MeanAbsoluteError(ResidualLoss, type="mae"):
     """abs(prediction - target). The derivative at 0 is taken as 0.
 
-    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both are in deviations of the target.
+    Shapes: prediction and target (batch, ...). After `unstandardize` both are in deviations of the target.
     """
 
     def elements(self, context: Context, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -80,9 +80,12 @@ class MeanAbsoluteError(ResidualLoss, type="mae"):
 class Huber(ResidualLoss, type="huber"):
     """r**2 / 2 for a small residual r = prediction - target, delta * (abs(r) - delta / 2) where abs(r) > delta.
 
-    Shapes: prediction and target alike, (batch, ...). After `unstandardize` both, and `delta`, are in deviations of the
+    Shapes: prediction and target (batch, ...). After `unstandardize` both, and `delta`, are in deviations of the
     target. Source: Huber 1964, Annals of Mathematical Statistics 35 (1). This is torch's huber_loss; its smooth_l1_loss
     is this one divided by delta.
+
+    Attributes:
+        delta: the residual at which the square becomes a straight line.
     """
 
     delta: float = field(default=1.0, above=0.0)
@@ -101,7 +104,7 @@ class Poisson(ElementwiseLoss, type="poisson"):
     """prediction - target * log(prediction + 1e-8): the negative log likelihood of counts; the prediction is the rate.
 
     The term log(target!), which does not depend on the prediction, is left out. This is torch's poisson_nll_loss with
-    log_input=False. Shapes: prediction and target alike, (batch, ...).
+    log_input=False. Shapes: prediction and target (batch, ...).
 
     Raises:
         DataError: for a negative rate or a negative count.
@@ -129,8 +132,8 @@ class Hinge(ElementwiseLoss, type="hinge"):
     """max(0, 1 - target * prediction), for targets of -1 and +1 and a prediction that is a score of any size.
 
     The sign of the score is the decision, so the network ends without an activation, or with tanh. The derivative at
-    the kink is taken as 0. Shapes: prediction (batch, ...); target alike, or without a last axis of 1. Each of several
-    outputs is a separate decision. Source: Cortes and Vapnik 1995, Machine Learning 20.
+    the kink is taken as 0. Shapes: prediction (batch, ...); target the same, or without a last axis of 1. Each of
+    several outputs is a separate decision. Source: Cortes and Vapnik 1995, Machine Learning 20.
 
     Raises:
         DataError: for a target other than -1 and +1, such as labels 0 and 1.
@@ -165,7 +168,11 @@ class Hinge(ElementwiseLoss, type="hinge"):
 
 
 class BinaryLoss(ElementwiseLoss):
-    """A loss of probabilities of labels, each of which is present or absent by itself, as sigmoid gives them."""
+    """A loss of probabilities of labels, each of which is present or absent by itself, as sigmoid gives them.
+
+    Attributes:
+        class_weights: of the classes 0 and 1: two numbers, or name = weight, or "balanced".
+    """
 
     joint_with = ("sigmoid",)
     weighted = True
@@ -221,13 +228,17 @@ class BinaryLoss(ElementwiseLoss):
 class BinaryCrossEntropy(BinaryLoss, type="binary_cross_entropy"):
     """-(positive_weight * t * log(p) + (1 - t) * log(1 - p)), for a probability p and its target t in [0, 1].
 
-    Shapes: prediction (batch, ...); target alike, or without a last axis of 1. Several outputs are several labels, each
-    of which is present or absent. A p or 1 - p below 1e-30 counts as 1e-30, in the gradient too.
+    Shapes: prediction (batch, ...); target the same, or without a last axis of 1. Several outputs are several labels,
+    each of which is present or absent. A p or 1 - p below 1e-30 counts as 1e-30, in the gradient too.
 
     With `label_smoothing` s the target is t * (1 - s) + s / 2 (Keras' convention). `positive_weight` is torch's
     pos_weight: above 1 it makes a missed positive cost more than a false alarm; the mean is not divided by it.
     `class_weights`, for one output, are those of `cross_entropy`: for the classes 0 and 1, by name, or "balanced"; the
     mean over samples is weighted by them.
+
+    Attributes:
+        label_smoothing: s, how far targets are moved towards 1/2.
+        positive_weight: a factor of the loss of positive targets.
 
     Raises:
         DataError: for a prediction or a target outside [0, 1].

@@ -24,6 +24,9 @@ class Focal(ClassLoss, type="focal"):
     Source: Lin et al. 2017, arXiv:1708.02002, equation 4, with softmax instead of sigmoid; `binary_focal` is the form
     of the paper.
 
+    Attributes:
+        gamma: how much the loss of samples that are right already is reduced; 0 for not at all.
+
     Raises:
         DataError: for labels that are not classes, or rows or predictions that are not probabilities.
     """
@@ -87,7 +90,7 @@ class BinaryFocal(BinaryLoss, type="binary_focal"):
     """-alpha * t * (1 - p)**gamma * log(p) - (1 - alpha) * (1 - t) * p**gamma * log(1 - p), for targets t in [0, 1].
 
     Binary cross-entropy, reduced where the prediction p is already right. Shapes: prediction (batch, ...); target
-    alike, or without a last axis of 1. Several outputs are several labels, each of which is present or absent. A p or
+    the same, or without a last axis of 1. Several outputs are several labels, each present or absent. A p or
     1 - p below 1e-30 counts as 1e-30, in the gradient too.
 
     `class_weights`, for one output, are those of `cross_entropy`.
@@ -97,6 +100,10 @@ class BinaryFocal(BinaryLoss, type="binary_focal"):
     many easy negatives.
 
     Source: Lin et al. 2017, arXiv:1708.02002, equation 5; torchvision's sigmoid_focal_loss.
+
+    Attributes:
+        gamma: how much the loss of samples that are right already is reduced; 0 for not at all.
+        alpha: the factor of the positives; the negatives have 1 - alpha.
 
     Raises:
         DataError: for a prediction or a target outside [0, 1].

@@ -28,7 +28,7 @@ class Cosine(LastAxisLoss, type="cosine"):
     """1 - p . t / (|p| |t|): 0 for vectors of the same direction, 2 for opposite ones; mean over positions.
 
     The vectors are along the last axis; a norm below 1e-8 counts as 1e-8 (as in torch), so that a zero vector has
-    similarity 0 to every vector. Shapes: prediction and target alike, (batch, ..., features). Vectors of one number
+    similarity 0 to every vector. Shapes: prediction and target (batch, ..., features). Vectors of one number
     are refused: their direction is only a sign, and the gradient is 0.
     """
 

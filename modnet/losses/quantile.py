@@ -19,13 +19,16 @@ from modnet.losses.targets import converted, sample_means
 class Quantile(MeasuredLoss, type="quantile"):
     """max(q * r, (q - 1) * r) for a residual r = target - prediction: minimal for the quantile q of the target.
 
-    With one quantile, prediction (batch, ...); target alike, or without a last axis of 1 (q = 0.5 is half of `mae`).
+    With one quantile, prediction (batch, ...); target the same, or without a last axis of 1 (q = 0.5 is half of `mae`).
     With several, the last axis of the prediction has one output for each, in the order of `quantiles`; the target has
     the shape without that axis, or with an axis of 1 there. The outputs may cross: nothing forces them to be in order.
     A sample's value is the mean over all of them. The derivative at 0 is taken as 0. After `unstandardize` prediction
     and target are in deviations of the target.
 
     Source: Koenker and Bassett 1978, Econometrica 46 (1); scikit-learn's mean_pinball_loss.
+
+    Attributes:
+        quantiles: q of each output, such as [0.1, 0.5, 0.9].
     """
 
     positions = True

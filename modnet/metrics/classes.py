@@ -56,12 +56,15 @@ class TopKAccuracy(Share, type="top_k_accuracy"):
     """The share of positions whose true class is among the k with the highest scores.
 
     In a tie the later class counts as the higher one, as in scikit-learn. With k classes or fewer the value is 1.
+
+    Attributes:
+        k: how many of the highest scores count.
     """
 
     k: int = field(default=5, minimum=1)
 
     def of_labels(self) -> Metric:
-        raise ValueError("top_k_accuracy is for classes that exclude each other; of several labels take accuracy or f1")
+        raise ValueError("top_k_accuracy is for classes that exclude each other; for several labels use accuracy or f1")
 
     def hits(self, prediction: Array, target: Array) -> Array:
         scores, labels = scores_and_labels(self, prediction, target)
@@ -201,7 +204,7 @@ class Precision(ClassRatio, type="precision"):
 
 
 class Recall(ClassRatio, type="recall"):
-    """The share of the positions of a class that were predicted as it; 0 for a class that was never the true one."""
+    """The share of the positions of a class that were predicted as it; 0 for a class that never occurs."""
 
     def terms(self, counts: Counts) -> tuple[Array, Array]:
         return counts.hit, counts.true

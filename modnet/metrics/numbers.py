@@ -52,7 +52,7 @@ class _MeanError(Metric):
 
 
 class MeanAbsoluteError(_MeanError, type="mean_absolute_error"):
-    """The mean of abs(prediction - target) over all elements. Shapes: prediction and target alike, (batch, ...)."""
+    """The mean of abs(prediction - target) over all elements. Shapes: prediction and target (batch, ...)."""
 
     def error(self, difference: Array) -> Array:
         return np.abs(difference)
@@ -65,7 +65,7 @@ class RootMeanSquaredError(_MeanError, type="root_mean_squared_error"):
     """The square root of the mean of (prediction - target)**2, in the target's unit.
 
     With several outputs, along the last axis, it is the mean of their roots (as in scikit-learn), not the root of the
-    mean over all elements. Shapes: prediction and target alike, (batch, ..., outputs).
+    mean over all elements. Shapes: prediction and target (batch, ..., outputs).
     """
 
     def error(self, difference: Array) -> Array:

@@ -11,7 +11,7 @@ from modnet.errors import ShapeError
 from modnet.kinds.metric import Metric
 from modnet.losses.targets import check_distributions, class_labels
 
-ONE_CLASS = "if a sample can have several labels, take binary_cross_entropy as the loss, or remove the metric"
+ONE_CLASS = "if a sample can have several labels, use binary_cross_entropy as the loss, or remove the metric"
 
 
 def scores_and_labels(metric: Metric, prediction: Array, target: Array) -> tuple[Array, Array]:

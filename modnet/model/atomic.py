@@ -95,7 +95,7 @@ def require_name(path: str | os.PathLike[str]) -> None:
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(os.path.dirname(name))
         if _DESCRIPTORS.fullmatch(folder):
-            what = "this is an open file and no name; expected the path of a file"
+            what = "this is an open file, not the name of one; expected the path of a file"
             raise NotAModelFile(path, f"{what} (a program can give the file itself: modnet.save(network, file))")
         try:
             name = os.path.join(folder, os.readlink(name))
@@ -149,7 +149,7 @@ def _fill(
     if beginning is not None:
         file.seek(0)
         _write(file, memoryview(beginning()))
-    if old is not None and os.name == "posix":
+    if old is not None and hasattr(os, "fchown"):  # Windows has other permissions
         _adopt(file, old)
     if durable:
         _sync(file)
@@ -291,7 +291,7 @@ def _finish(file: FileIO) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

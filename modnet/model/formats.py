@@ -85,7 +85,7 @@ def _undeclared(registry: Registry) -> bool:
 
 def _unknown(path: Path, registry: Registry) -> ModelFileError:
     suffix, written = path.suffix.lower(), formats(registry)
-    what = f"nothing that is installed writes {suffix} files"
+    what = f"no installed plugin writes {suffix} files"
     if suffix in KNOWN:
         return ModelFileError(path, f"{what}: pip install {KNOWN[suffix]}; {_possible(written)}")
     near = nearest(suffix, [OWN, *written])

@@ -59,7 +59,8 @@ def load(
 
     Args:
         path: a path; a URL, which fsspec opens (extra `fsspec`); the bytes of a model file; a binary file that is open,
-            which is read from where it stands to its end; or a resource, `importlib.resources.files(...) / "m.modnet"`.
+            which is read from its current position to its end; or a resource,
+            `importlib.resources.files(...) / "m.modnet"`.
         id: which model it has to be: its id, or the first digits of it (8 at least), as `network.id` and `modnet
             inspect` have it. All of the file is then compared with it, mapped or not, unless `verify` is False.
         mmap: use the arrays where they are, in the file, which is mapped, or in the given bytes, without a copy: the
@@ -68,7 +69,7 @@ def load(
             read the whole file. Without it a damaged array is not noticed; the header is always verified.
         engine: what computes `forward` and `predict`, in place of modnet's own layers: "compiled", "onnxruntime", or
             what another plugin offers (hook `modnet_engine`). The parameters then cannot be changed.
-        fold: put layers that only scale and shift into the weights beside them, see `modnet.fold`; for prediction.
+        fold: for prediction: multiply layers that only scale and shift into the weights next to them (`modnet.fold`).
             `network.card.results["folding"]` says what was folded and what was left.
         registry: where components and plugins are looked up.
 
@@ -106,7 +107,7 @@ class _Wanted(NamedTuple):
 
 def _folded(source: Source, wanted: _Wanted, registry: Registry) -> Network:
     if wanted.mmap:
-        raise ValueError("fold makes other weights than those in the file, which mmap would map; give one of the two")
+        raise ValueError("fold computes new weights, and mmap maps those of the file; use only one of the two")
     from modnet.engine.folding import fold  # not at the top: few networks are folded
 
     return fold(_of_any_format(source, wanted, registry))

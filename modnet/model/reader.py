@@ -335,7 +335,7 @@ def parsed(raw: bytes | bytearray, identity: bytes, size: int) -> HeaderOnly:
 def _check_magic(file: File) -> None:
     start = bytes(file.read(0, min(file.size, _SNIFFED)))
     if not start:
-        what = f"nothing is left of it behind byte {file.start:,}, where it stands: go back with .seek(0)"
+        what = f"there is nothing to read after byte {file.start:,}, its current position: go back with .seek(0)"
         raise NotAModelFile(file.path, what if file.start else "the file is empty")
     if not (0x81 <= start[0] <= 0x8F and container.MAGIC.startswith(start[1:8])):
         raise NotAModelFile(file.path, f"this is {other_format(start)}")

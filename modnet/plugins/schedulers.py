@@ -29,7 +29,7 @@ class Ended(Record):
         place: its position among the tasks.
         result: what the work gave.
         error: why there is no result, or None.
-        retries: how often it was begun anew, because its worker was lost, for example.
+        retries: how often it was tried again, for example because its worker was lost.
     """
 
     place: int
@@ -52,7 +52,7 @@ class Scheduler(Protocol):
     def run(self, work: Work, tasks: Sequence[Any]) -> Generator[Ended]:
         """Does the work for each task, several at a time, and gives what became of each as soon as it is known.
 
-        A task whose worker is lost is begun anew, a few times. Where the generator is closed early, after Ctrl-C for
+        A task whose worker is lost is tried again, a few times. Where the generator is closed early, after Ctrl-C for
         example, no further task is begun.
 
         Raises:

@@ -24,7 +24,7 @@ def rewritten(text: str, values: Mapping[str, Any], changes: Mapping[Path, Any],
     """The text of a TOML spec with some values changed, and its `[search]` table as a comment.
 
     Comments and the order of the file stay. Where that cannot be done (a table that stands in several places is to be
-    another one, for example), the whole spec is written anew.
+    another one, for example), the whole spec is written again, without its comments.
 
     Args:
         text: of the spec.

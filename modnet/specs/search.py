@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from modnet.configuration.fields import Configuration, field
 from modnet.configuration.reading import INVALID, Invalid, Reading
-from modnet.words import Path, show
+from modnet.words import Path, counted, show
 
 PARTS = ("network", "training", "data")
 """The tables of a spec that ranges may lead into."""
@@ -57,7 +57,7 @@ class Range(Configuration):
         if others:
             raise ValueError(f"give either choices or low and high; found choices and {others[0]}")
         if len(choices) < 2:
-            raise ValueError(f"choices has {len(choices)} of the two values at least that a search needs")
+            raise ValueError(f"choices has {counted(len(choices), 'value')}; a search needs at least two")
         typed = [(type(choice), choice) for choice in choices]  # 1 and true are equal in Python
         twice = next((one for place, one in enumerate(typed) if one in typed[:place]), None)
         if twice is not None:
@@ -126,7 +126,7 @@ class SearchSpec(Configuration):
         before = len(reading.problems)
         options = {key: value for key, value in table.items() if not is_path(key, value)}
         if "ranges" in options:
-            reading.problem((*path, "ranges"), "unknown key; ranges stand in [search] itself", at_key=True)
+            reading.problem((*path, "ranges"), "unknown key; ranges are directly in [search]", at_key=True)
         ranges: dict[str, Any] = {}
         for dotted, keys, value in marked(table, path):
             if dotted in ranges:

@@ -86,7 +86,7 @@ def examine_files(*paths: str | PathLike[str], registry: Registry | None = None)
 def _files(place: Path) -> Iterator[Path]:
     found = sorted(place.rglob(f"*{SUFFIX}")) if place.is_dir() else [place] if place.is_file() else []
     if not found:
-        what = "holds no model file" if place.is_dir() else "no such file or folder"
+        what = "has no model file" if place.is_dir() else "no such file or folder"
         raise FileNotFoundError(2, what, str(place))
     yield from found
 
@@ -138,12 +138,12 @@ def _outputs(network: Network, inputs: dict[str, Array]) -> dict[str, Array]:
 
 
 def write_file(path: str | PathLike[str], component: Component | Example, *input_shapes: Any, seed: int = 0) -> Path:
-    """Writes a model file of a layer with the .npz of what it predicts, for `check_files` to hold later versions to.
+    """Writes a model file of a layer and an .npz with its predictions, with which `check_files` tests later versions.
 
     Keep both in the tests, and write new ones, under other names, where the component's version rises.
 
     Args:
-        path: the file, whose name tells the version: `tests/files/scale-1.modnet`. It must not be there yet.
+        path: the file, whose name has the version: `tests/files/scale-1.modnet`. It must not exist yet.
         component: a layer; or an `Example` of one, with data of its own perhaps.
         input_shapes: of one sample of each input, where it is no `Example`.
         seed: of the parameters and the inputs.
@@ -152,14 +152,14 @@ def write_file(path: str | PathLike[str], component: Component | Example, *input
         The path.
 
     Raises:
-        FileExistsError: there is such a file. An old file is never made anew.
+        FileExistsError: there is such a file. An old file is never written again.
         TypeError: it is no layer.
     """
     path = Path(path)
     beside = path.with_suffix(BESIDE)
     for each in (path, beside):
         if each.exists():
-            raise FileExistsError(17, "an old file is never made anew; choose another name", str(each))
+            raise FileExistsError(17, "an old file is never written again; choose another name", str(each))
     example = component if isinstance(component, Example) else Example(component, tuple(input_shapes))
     if not isinstance(example.component, Layer):
         raise TypeError(f"expected a layer, found {example.component!r}; save a network that uses it with modnet.save")

@@ -360,7 +360,7 @@ def _tell(path: Path, changed: Sequence[str], versions: Sequence[str]) -> None:
     if changed:
         raise TrainingError(
             f"{path} is a checkpoint of another run:\n{lines}\n"
-            "  change that back to go on, or train without resuming to begin anew"
+            "  change that back to go on, or train without resuming to start again"
         )
     if versions:
         warnings.warn(

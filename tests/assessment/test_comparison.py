@@ -216,7 +216,7 @@ def test_arrays():
     first, second = (modnet.train(spec, points, labels, epochs=epochs).network for epochs in (1, 30))
     found = modnet.compare([first, second], points, labels)
     assert found.figures["B"]["accuracy"] == pytest.approx(modnet.evaluate(second, points, labels)["accuracy"])
-    told = "was trained on these rows, and looks better on them than it is; take others"
+    told = "was trained on these rows, and looks better on them than it is; use other rows"
     assert found.notes == (f"A {told}", f"B {told}")
     part = modnet.train(spec, points, labels, validation=0.2).network
     assert modnet.compare({"part": part, "first": first}, points, labels).notes[0] == f"part {told}"

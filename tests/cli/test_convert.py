@@ -44,7 +44,7 @@ def test_a_model_file_is_copied(run, model):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["m.arays"], 'nothing that is installed writes .arays files; did you mean ".arrays"? a model file ends in'),
+        (["m.arays"], 'no installed plugin writes .arays files; did you mean ".arrays"? a model file ends in'),
         (
             ["m.arrays", "--option", "bit=16"],
             '"bit" is no option of .arrays files, which have bits',

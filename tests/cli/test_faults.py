@@ -143,10 +143,10 @@ FAULTS = {
     "an open file for the model": (
         "train pets.toml -o /dev/stdout",
         2,
-        "/dev/stdout: this is an open file and no name",
+        "/dev/stdout: this is an open file, not the name of one",
     ),
     "a folder for the model": ("train pets.toml -o .", 2, "this is a folder; name a file in it with -o"),
-    "no such folder": ("train pets.toml -o nowhere/x.modnet", 2, "there is no folder nowhere; make it"),
+    "no such folder": ("train pets.toml -o nowhere/x.modnet", 2, "there is no folder nowhere; create it"),
     "another file in the way": ("train pets.toml -o pets.csv", 2, "not a model file; it is not overwritten"),
     "a spec in the way": (
         "new-spec pets.csv --target kind -o pets.toml",
@@ -156,7 +156,7 @@ FAULTS = {
     "predictions in no folder": (
         "predict old.modnet pets.csv -o nowhere/x.csv",
         2,
-        "error: nowhere/x.csv: there is no folder nowhere; make it",
+        "error: nowhere/x.csv: there is no folder nowhere; create it",
     ),
     "predictions over the data": ("predict old.modnet pets.csv -o ./pets.csv", 2, "./pets.csv: this is the data"),
     # plugins

@@ -123,8 +123,8 @@ def test_names(run, folder, name, distribution, stem):
         ("-wave", '"-wave" is not a valid name of a distribution'),
         ("wélle", "is not a valid name of a distribution"),
         ("modnet_core", "modnet-core is the library itself"),
-        ("class", '"class_scale"; it has to begin with a letter and be no word of Python'),
-        ("3d", '"3d_scale"; it has to begin with a letter'),
+        ("class", '"class_scale"; it must begin with a letter and must not be a keyword of Python'),
+        ("3d", '"3d_scale"; it must begin with a letter'),
     ],
 )
 def test_names_that_are_refused(run, folder, name, message):

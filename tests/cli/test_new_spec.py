@@ -132,7 +132,7 @@ def test_several_targets(run):
     ("targets", "message"),
     [
         (("kind", "kind"), 'pets.csv: the target "kind" is given twice; give each target once'),
-        (("kind", "size", "collar"), "pets.csv: all 3 columns are targets; there has to be a column to predict from"),
+        (("kind", "size", "collar"), "pets.csv: all 3 columns are targets; there must be a column to predict from"),
     ],
 )
 def test_targets_that_leave_nothing_are_refused_in_plain_words(run, targets, message):
@@ -143,7 +143,7 @@ def test_targets_that_leave_nothing_are_refused_in_plain_words(run, targets, mes
 def test_a_table_of_one_column_has_nothing_to_predict_from(run):
     Path("one.csv").write_text("a\n1\n2\n")
     told = run("new-spec", "one.csv", "--target", "a", status=2).stderr
-    assert told == "error: one.csv: its only column is the target; there has to be a column to predict from\n"
+    assert told == "error: one.csv: its only column is the target; there must be a column to predict from\n"
 
 
 def test_a_column_of_many_categories_has_an_embedding_in_a_spec_that_can_be_read(run):

@@ -19,7 +19,7 @@ def test_a_report_with_rows(run, model):
 
 def test_a_report_without_rows_says_what_it_lacks(run, model):
     told = run("report", model, "-o", "about.html")
-    assert "without rows it says nothing of how good the model is: modnet report pets.modnet TEST.csv" in told.stderr
+    assert "without rows it cannot say how good the model is: modnet report pets.modnet TEST.csv" in told.stderr
     assert "What matters" not in Path("about.html").read_text(encoding="utf-8")
 
 

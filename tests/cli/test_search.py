@@ -39,7 +39,7 @@ def test_the_screen_and_the_files(run, pets, folder):
     assert "by            val loss; less is better\n" in output
     assert "\ntrial    val loss  epochs     time  learning_rate  accumulate  out_features\n" in output
     assert "\n3 trials: 3 done\n" in output
-    assert "\nwhat mattered: too few trials came to their end to say\n" in output
+    assert "\nwhat mattered: too few trials were finished to say\n" in output
     assert output.endswith("next: modnet predict best.modnet NEW.csv\n")
     text = (folder / "best.toml").read_text()
     before = pets.read_text()
@@ -78,7 +78,7 @@ def test_it_goes_on_and_begins_nothing_anew(run, pets, folder):
     run("search", "pets.toml", "-o", "best.toml", "--trials", "1")
     again = run("search", "pets.toml", "-o", "best.toml", status=2).output
     assert again == (
-        "error: best.search has a search already; use --resume to go on with it, or another -o to search anew\n"
+        "error: best.search has a search already; use --resume to continue it, or another -o to start a new one\n"
     )
     output = run("search", "pets.toml", "-o", "best.toml", "--resume").output
     assert "\n3 trials: 3 done\n" in output
@@ -174,7 +174,7 @@ def test_no_search_table_and_no_validation(run, folder):
         (("-o", "pets.toml"), "pets.toml: this is the spec itself; choose another file with -o"),
         (("-o", "pets.csv"), "pets.csv: a spec is .toml, .json, .yaml or .yml; choose such a name with -o"),
         (("-o", "points.toml"), "points.toml: it is there already; it is not overwritten"),
-        (("-o", "no/best.toml"), "no/best.toml: there is no folder no; make it, or choose another file with -o"),
+        (("-o", "no/best.toml"), "no/best.toml: there is no folder no; create it, or choose another file with -o"),
         (("--plot", "plot.txt"), 'plot.txt: no picture is written as ".txt"; expected .png'),
     ],
 )
@@ -198,7 +198,7 @@ def test_no_trial_comes_to_its_end(run, pets):
     )
     output = run("search", "pets.toml", status=1).output
     assert "failed" in output
-    assert "\nno trial has come to its end: Diverged: " in output
+    assert "\nno trial was finished: Diverged: " in output
 
 
 def test_a_plot(run, pets, folder):

@@ -181,7 +181,7 @@ NAMES = "x,y\n" + "\n".join(f"name{number},{number}" for number in range(300)) +
         ({"target": {"output": ()}}, 'penguins.csv: target: the list of columns for the output "output" is empty'),
         (
             {"target": ("bill_length_mm", "year"), "text": "bill_length_mm,year\n1,2\n"},
-            "penguins.csv: all columns are targets; there has to be a column to predict from",
+            "penguins.csv: all columns are targets; there must be a column to predict from",
         ),
         (
             {"inputs": ("a", "b")},

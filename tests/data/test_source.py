@@ -124,7 +124,7 @@ def test_a_small_file_that_unpacks_to_very_much(tmp_path, monkeypatch, name, end
 
 def test_a_path_that_leads_into_a_file_that_holds_none(tmp_path):
     (tmp_path / "a.csv").write_bytes(CSV)
-    with pytest.raises(DataError, match=r"a\.csv/x: no such file; .*a\.csv is a file, and no folder$"):
+    with pytest.raises(DataError, match=r"a\.csv/x: no such file; .*a\.csv is a file, not a folder$"):
         read(tmp_path / "a.csv" / "x")
 
 
@@ -180,7 +180,9 @@ def test_workbooks_and_arrays_under_a_wrong_name(tmp_path):
 def test_folders_and_addresses(tmp_path):
     with pytest.raises(DataError, match=r"expected a file, found a folder; for images in a folder for each class"):
         read(tmp_path)
-    with pytest.raises(DataError, match=r"^postgresql://ann:\*\*\*@db/x: nothing installed reads postgresql addresses"):
+    with pytest.raises(
+        DataError, match=r"^postgresql://ann:\*\*\*@db/x: no installed plugin reads postgresql addresses"
+    ):
         read("postgresql://ann:secret@db/x")
     with pytest.raises(DataError, match="download the file, and give its path"):
         read("https://example.org/a.csv")

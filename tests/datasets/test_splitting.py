@@ -116,7 +116,7 @@ def test_rows_are_dropped_before_and_a_listed_column_is_an_input(tmp_path):
         (["a"] * 6, {"by": "group"}, r"column z: found 1 group; expected at least 2"),
         (["1"] * 6, {"by": "time"}, r"column z: found 1 time in 6 rows; expected at least 2 different ones"),
         (["a", "", "b", "NA", "c", "d"], {"by": "group"}, r"row 2 \(line 3\), column z: missing value .*1 more fault"),
-        (["one", "two", "3", "4", "5", "6"], {"by": "time"}, r'needs numbers or dates, all written alike; found "one"'),
+        (["one", "two", "3", "4", "5", "6"], {"by": "time"}, r'needs numbers or dates, all in one format; found "one"'),
         (
             ["train", "tset", "test", "tset", "test", "train"],
             {"by": "column"},

@@ -228,7 +228,7 @@ def test_a_folded_network_is_saved_loaded_and_trained(tmp_path):
     assert again.forward(x).tobytes() == found.forward(x).tobytes()
     assert again.card.results["folding"]["folded"] == {"batch_norm_1": "into linear_1"}
     assert len(modnet.train(again, x, np.ones((8, 2)), loss="mse", epochs=1)["loss"]) == 1
-    with pytest.raises(ValueError, match="give one of the two"):
+    with pytest.raises(ValueError, match="use only one of the two"):
         modnet.load(tmp_path / "a.modnet", fold=True, mmap=True)
 
 

@@ -3,7 +3,7 @@
     python tests/golden/make.py            what is not there yet
     python tests/golden/make.py NAME...    these
 
-NAME.modnet is the model, NAME.json has inputs and the outputs that go with them. A golden file is never made anew:
+NAME.modnet is the model, NAME.json has inputs and the outputs that go with them. A golden file is never made again:
 where a component's version rises, its old file stays, and one is made for the new version. `SHA256SUMS` pins them byte
 for byte; this program adds a line for each new file.
 

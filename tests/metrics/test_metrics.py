@@ -402,7 +402,7 @@ def test_metrics_of_numbers_are_scikit_learns(sklearn, metric, function, outputs
 
 @pytest.mark.parametrize("metric", OF_CLASSES, ids=repr)
 def test_several_labels_of_a_sample_are_refused_where_the_loss_is_not_for_them(metric):
-    advice = "needs exactly one class in each row; if a sample can have several labels, take binary_cross_entropy"
+    advice = "needs exactly one class in each row; if a sample can have several labels, use binary_cross_entropy"
     with pytest.raises(DataError, match=advice) as caught:
         evaluate(metric, np.full((2, 3), 0.5), np.array([[1.0, 0, 0], [1, 1, 0]]))
     assert "sample 1 of the batch" in str(caught.value)

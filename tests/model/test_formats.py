@@ -49,7 +49,7 @@ def test_model_files_by_any_name_of_theirs(tmp_path):
     [
         (
             "m.onnx",
-            "that is installed writes .onnx files: pip install modnet-onnx; a model file ends in .modnet",
+            "installed plugin writes .onnx files: pip install modnet-onnx; a model file ends in .modnet",
         ),
         ("m.Safetensors", "writes .safetensors files: pip install modnet-torch; a model file ends in .modnet"),
         ("m.modnt", 'writes .modnt files; did you mean ".modnet"? a model file ends in .modnet'),
@@ -90,7 +90,7 @@ def test_an_exporter_that_does_not_say_what_it_writes(tmp_path):
     registry = registry_with(modnet_export=lambda path: path.suffix == ".wave")
     check_format(tmp_path / "m.wave", registry)
     modnet.save(NETWORK, tmp_path / "m.wave", registry=registry)
-    with pytest.raises(ModelFileError, match=r"nothing that is installed writes .other files"):
+    with pytest.raises(ModelFileError, match=r"no installed plugin writes .other files"):
         modnet.save(NETWORK, tmp_path / "m.other", registry=registry)
 
 

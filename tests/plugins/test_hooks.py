@@ -282,7 +282,7 @@ def test_an_address_and_a_table_in_parts_reach_a_training(registry):
     loaded = modnet.read_data(spec, registry=registry)
     assert loaded.train.inputs["input"].tolist() == [[1.0], [2.0], [3.0]]
     assert loaded.train.targets["output"].tolist() == [[2.0], [4.0], [6.0]]
-    with pytest.raises(modnet.DataError, match="nothing installed reads other addresses"):
+    with pytest.raises(modnet.DataError, match="no installed plugin reads other addresses"):
         modnet.read_data(spec | {"data": {"train": "other://host", "target": "b"}}, registry=registry)
 
 

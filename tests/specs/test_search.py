@@ -144,7 +144,7 @@ def test_a_range_within_choices_has_to_fit_each_of_them(tmp_path):
         (
             "training.epochs = { choices = [5] }",
             "{ choices = [5] }",
-            "choices has 1 of the two values at least that a search needs",
+            "choices has 1 value; a search needs at least two",
         ),
         ("training.epochs = { choices = [5, 6, 5] }", "{ choices = [5, 6, 5] }", "choices has 5 twice"),
         (
@@ -177,7 +177,7 @@ def test_a_range_within_choices_has_to_fit_each_of_them(tmp_path):
             "training",
             f"training is a whole table; {A_PATH}",
         ),
-        ("ranges = 5", "ranges", "unknown key; ranges stand in [search] itself"),
+        ("ranges = 5", "ranges", "unknown key; ranges are directly in [search]"),
     ],
 )
 def test_a_fault_has_its_place(tmp_path, line, marked, message):

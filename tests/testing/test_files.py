@@ -137,9 +137,9 @@ def test_each_file_that_fails_is_listed(old, installed):
     assert {report.label for report in caught.value.reports} == {f"file {old}", f"file {second}"}
 
 
-def test_an_old_file_is_never_made_anew(old, installed):
+def test_an_old_file_is_never_written_again(old, installed):
     before = old.read_bytes()
-    with pytest.raises(FileExistsError, match="an old file is never made anew"):
+    with pytest.raises(FileExistsError, match="an old file is never written again"):
         write_file(old, installed(**FIRST)(), (3,))
     assert old.read_bytes() == before
 
@@ -147,7 +147,7 @@ def test_an_old_file_is_never_made_anew(old, installed):
 def test_what_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file or folder"):
         check_files(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match="holds no model file"):
+    with pytest.raises(FileNotFoundError, match="has no model file"):
         check_files(tmp_path)
 
 

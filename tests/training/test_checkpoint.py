@@ -284,7 +284,7 @@ def test_what_has_changed_is_said(data):
         "  training.batch_size: 8 before, now 4",
         "  data: training input is another",
         "  data: validation input is another",
-        "  change that back to go on, or train without resuming to begin anew",
+        "  change that back to go on, or train without resuming to start again",
     ]
 
 

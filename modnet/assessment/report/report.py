@@ -58,7 +58,7 @@ class Report(Record, eq=False):
 def report(
     network: Network, x: Any = None, y: Any = None, *, model: str = "model.modnet", repeats: int = 10, seed: int = 0
 ) -> Report:
-    """A page about a network for people who were not there: what it predicts, how well, from what, and how to use it.
+    """A report about a network: what it predicts, how well, from what, and how to use it.
 
         modnet.report(network, held_out).save("report.html")
 

@@ -30,7 +30,7 @@ class TrialWork(Record):
     def __call__(self, number: int, wanted: Wanted) -> None:
         """Makes a trial, unless the search is over."""
         if not self.task.place.is_dir():
-            raise TrainingError(f"a worker does not see the folder {self.task.place}, which all have to share")
+            raise TrainingError(f"a worker does not see the folder {self.task.place}, which all workers must share")
         with quiet(), warnings.catch_warnings(action="ignore"):
             worker = _worker(self)
             worker.gone = lambda: not wanted()

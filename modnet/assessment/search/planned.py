@@ -145,7 +145,9 @@ class Planned:
         began = clock.time()
         optuna_library()
         place.mkdir(parents=True, exist_ok=True)
-        lock = lock_folder(place, f"another search is working in {place}; wait for its end, or choose another place")
+        lock = lock_folder(
+            place, f"another search is working in {place}; wait until it has finished, or choose another folder"
+        )
         try:
             with quiet():
                 study = self._study(place, asked.resume)
@@ -170,7 +172,7 @@ class Planned:
         description = self._description()
         if journal.exists() and journal.stat().st_size:
             if not resume:
-                raise TrainingError(f"{place} has a search already; go on with it by resume, or remove the folder")
+                raise TrainingError(f"{place} has a search already; continue it with resume, or remove the folder")
             return study_to_resume(place, description)
         study = new_study(place, self.greater, description)
         own = self.space.own()

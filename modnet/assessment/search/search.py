@@ -50,7 +50,7 @@ def search(
     """
     registry = registry or default_registry()
     if (processes > 1 or scheduler is not None) and registry is not default_registry():
-        raise ValueError("several processes have the default registry alone; search in one, or leave registry out")
+        raise ValueError("several processes use the default registry; search in one, or leave registry out")
     asked = Asked(trials, time, processes, resume, _opener(scheduler))
     planned = Planned(plan(spec, registry=registry), x, registry)
     if folder is not None:

@@ -104,8 +104,8 @@ def study_to_resume(folder: Path, description: Mapping[str, Any]) -> Any:
     differing = [name for name in now if before.get(name) != now[name]]
     if differing:
         raise TrainingError(
-            f"{folder} is of another search, which differs in {', '.join(differing)}; restore the spec, or search "
-            "anew in another place"
+            f"{folder} is of another search, which differs in {', '.join(differing)}; restore the spec, or start "
+            "the search in another folder"
         )
     _do_again(study)
     return study

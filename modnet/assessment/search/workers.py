@@ -132,7 +132,7 @@ class Worker:
         """Makes one trial; False if it was cut off, as the search is over.
 
         Args:
-            lease: marks the trial, where another worker begins anew if this one is lost.
+            lease: marks the trial, so that another worker can repeat it if this one is lost.
         """
         study = self.study
         if lease and self.is_made(lease):

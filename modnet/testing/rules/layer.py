@@ -43,7 +43,7 @@ ODD_SHAPES: tuple[Shape, ...] = (
 """Shapes on which a layer may say no, but may not fail."""
 
 LARGE = 1 << 20
-"""Bytes of the arrays that are large enough to be seen when they are allocated anew."""
+"""Bytes of the arrays that are large enough to be seen when they are allocated."""
 
 HUGE = 1 << 22
 """An axis; an array along it has at least 4 MiB."""

@@ -40,7 +40,7 @@ RULES = Rules()
 
 @RULES.rule(
     "gradients",
-    "Derive backward anew from forward: every input, and every parameter into context.grads[name], in training.",
+    "Derive backward from forward again: every input, and every parameter into context.grads[name], in training.",
     after=("runs", "shapes"),
 )
 def gradients(trial: Trial) -> str:
@@ -545,9 +545,7 @@ def memory(trial: Trial) -> str:
     with tracing():
         worst = max(_most_of_a_pass(trial, training, shapes, batch, largest) for training in (True, False))
     if worst > 0.9 * largest:
-        raise Broken(
-            f"a pass allocates {worst / 2**20:.2f} MiB anew, {worst / largest:.1f} times an array of the batch"
-        )
+        raise Broken(f"a pass allocates {worst / 2**20:.2f} MiB, {worst / largest:.1f} times an array of the batch")
     return f"at most {worst / largest:.2f} of an array of the batch ({largest / 2**20:.1f} MiB)"
 
 

@@ -112,7 +112,7 @@ def test_going_on_does_what_is_not_done_or_has_changed(run, model, parts, tmp_pa
     out = tmp_path / "out"
     call = ("predict", model, parts, "-o", out, "--scheduler", address)
     run(*call)
-    assert "has predictions already, for 5 parts; go on with --resume" in run(*call, status=2).said
+    assert "already has predictions, for 5 parts; go on with --resume" in run(*call, status=2).said
     assert "5: 0 done, 5 done before" in run(*call, "--resume").output
     before = (out / "part-0.parquet").stat().st_mtime_ns
     (out / "part-1.parquet").unlink()

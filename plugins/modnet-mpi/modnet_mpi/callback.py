@@ -18,7 +18,7 @@ class Mpi(Callback, type="mpi"):
     Each has the same spec and data, and trains with its share of the rows of every batch, so that `batch_size` is that
     of all of them. Gradients, figures, the statistics of `batch_norm` and what metrics see are those of the whole
     batch: but for rounding, the result is that of one process, and the same bytes for the same number of processes.
-    Callbacks that write, such as `checkpoint`, do so in the first process alone.
+    Callbacks that write, such as `checkpoint`, do so only in the first process.
 
     In a process that was started alone it changes nothing. `modnet train` under `mpirun` needs no mention of it in the
     spec.

@@ -139,7 +139,7 @@ def test_long_names_and_many_columns_are_cut_on_the_screen_alone():
 
 def test_rows_that_the_network_was_trained_on_are_warned_of():
     network, table = networks.classes()
-    assert any("trained on these very rows" in note for note in modnet.explain(network, table, repeats=1).notes)
+    assert any("trained on exactly these rows" in note for note in modnet.explain(network, table, repeats=1).notes)
     other = {name: values[:50] for name, values in table.items()}
     assert not any("trained on" in note for note in modnet.explain(network, other, repeats=1).notes)
 

@@ -172,8 +172,8 @@ def test_what_is_not_installed_is_named(monkeypatch):
 def test_the_rows_of_the_training_make_no_good_report():
     network, table = networks.classes()
     made = modnet.report(network, table, repeats=1)
-    assert "trained on these very rows" in Page(made.html).text("figures")
-    assert "trained on these very rows" in made.notes[-1]
+    assert "trained on exactly these rows" in Page(made.html).text("figures")
+    assert "trained on exactly these rows" in made.notes[-1]
 
 
 def test_intervals_and_an_ensemble():

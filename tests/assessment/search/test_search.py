@@ -438,7 +438,7 @@ def test_every_value_has_to_fit_the_network_and_the_data():
 
 
 def test_several_processes_have_the_default_registry_alone():
-    with pytest.raises(ValueError, match="several processes have the default registry alone"):
+    with pytest.raises(ValueError, match="several processes use the default registry"):
         modnet.search(spec(), rows(), processes=2, registry=modnet.Registry())
 
 
