@@ -2,7 +2,7 @@
 
 python compare.py
 
-Needs scikit-learn. Mean absolute errors on test.csv, over all 24 hours of all forecasts. The linear regression reads the
+Needs scikit-learn. Mean absolute errors on test.csv, over all 24 hours of all forecasts. The regression reads the
 columns that the network reads: the hours before, and the hour and the day of the week, each as a column of 0 and 1.
 """
 
