@@ -184,6 +184,6 @@ QUIET = option(
     is_flag=True,
     expose_value=False,
     callback=_be_quiet,
-    help="Print results, warnings and errors alone: no progress, no notes.",
+    help="Print only results, warnings and errors: no progress, no notes.",
 )
 JSON = option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

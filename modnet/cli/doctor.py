@@ -194,6 +194,6 @@ def _extras(extras: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]
     missing = [(name, extra) for name, extra in extras.items() if extra["missing"]]
     for number, (name, extra) in enumerate(missing):
         without = listed([show(library) for library in extra["missing"]], 3)
-        yield "" if number else "not there", f"[{name}] {extra['gives']} (without {without})"
+        yield "" if number else "missing", f"[{name}] {extra['gives']} (without {without})"
     if not missing:
         yield "extras", "all are installed"
