@@ -2,7 +2,9 @@
 
 import ast
 import io
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,6 +46,17 @@ def test_the_rule_finds_text_without_an_encoding():
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_text_files_are_opened_as_utf_8(path):
     assert text_without_encoding(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.slow  # a pytest of its own
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="tests/windows.py asks /proc for open files")
+def test_files_are_changed_in_place_where_no_open_file_can_be_replaced():
+    pytest.importorskip("click", reason="the command line needs the extra cli")
+    command = [sys.executable, "-m", "pytest", "-p", "windows", "-p", "no:xdist", "-q", "tests/cli/test_edit.py"]
+    places = os.pathsep.join([str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": places, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 class TestStandardOutput:
