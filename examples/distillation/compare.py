@@ -13,7 +13,7 @@ import numpy as np
 import modnet
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
+import matplotlib.pyplot as plt
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--seeds", type=int, default=10)
@@ -66,11 +66,13 @@ print(f"the same seed, distilled - alone: mean {gains.mean():+.3f}, {np.sum(gain
 
 plt.style.use(folder.parent / "gallery.mplstyle")
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=(2, 1))
-for place, (name, few) in enumerate(accuracies.items()):
+for place, few in enumerate(accuracies.values()):
     left.scatter(few, np.full(len(few), -place), s=26, alpha=0.6, color=f"C{place}")
     left.scatter(np.mean(few), -place, s=220, marker="|", color=f"C{place}")
 left.set_yticks([0, -1, -2], accuracies, color="black")
-left.set(xlabel="accuracy on 397 digits by other people", ylim=(-2.6, 0.6), title="A dot for each seed, a line at the mean")
+left.set(
+    xlabel="accuracy on 397 digits by other people", ylim=(-2.6, 0.6), title="A dot for each seed, a line at the mean"
+)
 example = int(np.flatnonzero(soft.max(axis=1) < 0.7)[0])
 right.bar(range(10), soft[example], color="C1")
 right.set_xticks(range(10))

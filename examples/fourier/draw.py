@@ -1,4 +1,4 @@
-"""The photograph as the networks see it, and the errors on the pixels that they have not learnt from; draws fourier.png.
+"""The photograph as the networks see it, and the errors on the held-out pixels; draws fourier.png.
 
 python draw.py
 """
@@ -13,8 +13,8 @@ import numpy as np
 import modnet
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
-from fourier import FourierFeatures  # noqa: E402
+import matplotlib.pyplot as plt
+from fourier import FourierFeatures
 
 folder = Path(__file__).parent
 modnet.default_registry().register(FourierFeatures)

@@ -16,7 +16,11 @@ from sklearn.datasets import load_sample_image
 
 SIZE = 128
 
-photo = Image.fromarray(load_sample_image("china.jpg")).crop((0, 30, 384, 414)).resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+photo = (
+    Image.fromarray(load_sample_image("china.jpg"))
+    .crop((0, 30, 384, 414))
+    .resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+)
 pixels = np.asarray(photo)
 text = io.StringIO()
 writer = csv.writer(text, lineterminator="\n")

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import modnet
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
+import matplotlib.pyplot as plt
 
 folder = Path(__file__).parent
 GROUPS = 10
@@ -56,15 +56,16 @@ print(f"{'':32}  AUC    average precision  log loss  calibration error")
 for title, p in found.items():
     predicted, true = in_groups(p)
     figures = roc_auc_score(y_test, p), average_precision_score(y_test, p), log_loss(y_test, p)
-    print("{:32}  {:.3f}  {:.3f}              {:.4f}    {:.4f}".format(title, *figures, np.abs(predicted - true).mean()))
+    print(
+        "{:32}  {:.3f}  {:.3f}              {:.4f}    {:.4f}".format(title, *figures, np.abs(predicted - true).mean())
+    )
 
 p = found["network"]
 print("\nthreshold  predicted to die  of these died  found of all who died")
 for threshold in (0.5, 0.2, 0.1, 0.05):
     chosen = p >= threshold
-    print(
-        f"{threshold:<9}  {chosen.sum():<16,}  {y_test[chosen].mean():<13.0%}  {y_test[chosen].sum() / y_test.sum():.0%}"
-    )
+    found_of_all = y_test[chosen].sum() / y_test.sum()
+    print(f"{threshold:<9}  {chosen.sum():<16,}  {y_test[chosen].mean():<13.0%}  {found_of_all:.0%}")
 
 plt.style.use(folder.parent / "gallery.mplstyle")
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))

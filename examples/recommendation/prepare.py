@@ -15,4 +15,6 @@ with path.open("w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
     writer.writerow(["person", "film", "title", "genres", "rating"])
     writer.writerows(zip(*(ratings[name] for name in ("userId", "movieId", "title", "genres", "rating")), strict=True))
-print(f"{path.name}: {len(ratings):,} ratings of {ratings.movieId.nunique():,} films by {ratings.userId.nunique()} people")
+print(
+    f"{path.name}: {len(ratings):,} ratings of {ratings.movieId.nunique():,} films by {ratings.userId.nunique()} people"
+)

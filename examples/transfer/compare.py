@@ -1,9 +1,9 @@
-"""With the torch model's weights, from scratch, and logistic regression, by the number of labelled images; transfer.svg.
+"""With the torch model's weights, from scratch, and by logistic regression; draws transfer.svg.
 
 python compare.py [--seeds 5]
 
-The images are drawn anew for each seed from the 400 that the torch model has not seen; the test images are those of
-test.csv. From scratch, all layers of the same network are trained.
+The labelled images are drawn anew for each seed from the 400 that the torch model has not seen; the test images are
+those of test.csv. From scratch, all layers of the same network are trained.
 """
 
 import argparse
@@ -11,13 +11,13 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from modnet_torch import load_state_dict
 from sklearn.linear_model import LogisticRegression
 
 import modnet
-from modnet_torch import load_state_dict
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
+import matplotlib.pyplot as plt
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--seeds", type=int, default=5)

@@ -3,8 +3,9 @@
 python train.py
 """
 
-import modnet
 from modnet_torch import load_state_dict
+
+import modnet
 
 network = modnet.build("transfer.toml")
 print(load_state_dict(network, "pretrained.safetensors", strict=False))  # not strict: the head is not in the file

@@ -13,7 +13,7 @@ def test_the_commands_of_the_page(examples, console):
     printed = console(
         folder,
         {
-            "modnet train teacher": ("--set", "training.epochs=3", "--set", "network.members=2"),
+            "modnet train teacher": ("--set", "training.epochs=2", "--set", "network.members=2"),
             "modnet train student": ("--set", "training.epochs=15"),
             "python compare": ("--seeds", "2", "--epochs", "15"),
         },
@@ -22,7 +22,9 @@ def test_the_commands_of_the_page(examples, console):
         assert (teacher["output"].argmax(axis=1) == soft["y"].argmax(axis=1)).all()
         assert (soft["y"].max(axis=1) <= teacher["output"].max(axis=1) + 1e-6).all()
         np.testing.assert_allclose(soft["y"].sum(axis=1), 1, rtol=1e-5)
-    rows = re.findall(r"^(student alone|student, distilled|teacher) +([\d,]+) +(\S+) .* (\d+)$", printed["python compare.py"], re.M)
+    rows = re.findall(
+        r"^(student alone|student, distilled|teacher) +([\d,]+) +(\S+) .* (\d+)$", printed["python compare.py"], re.M
+    )
     accuracy = {name: float(figure) for name, _, figure, _ in rows}
     microseconds = {name: int(figure) for name, *_, figure in rows}
     assert accuracy["teacher"] > 0.8

@@ -11,7 +11,9 @@ def test_the_commands_of_the_page(examples, console):
     folder = examples / "fourier"
     (folder / "fourier.png").unlink()
     printed = console(folder, {"modnet train": ("--set", "training.epochs=15")})
-    error = {name: float(number) for name, number in re.findall(r"(.+?) +root .* error +(\S+)", printed["python draw.py"])}
+    error = {
+        name: float(number) for name, number in re.findall(r"(.+?) +root .* error +(\S+)", printed["python draw.py"])
+    }
     assert error["nearest known pixel"] == 26.30
     assert error["with Fourier features"] < 25 < 32 < error["network without"]
     assert (folder / "fourier.png").read_bytes().startswith(b"\x89PNG")
