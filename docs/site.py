@@ -59,6 +59,8 @@ FRONT = "---\nhide:\n  - navigation\n  - toc\n---\n\n"
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"^<!-- (?:file|shows): (\S+) -->\n```(\w+)$", re.MULTILINE)
 """A block of a tutorial that is the text of a file: the site shows the name above it."""
+PIPED = re.compile(r"`([^`\n]*\\\|[^`\n]*)`")
+"""Code in a table with a sign of alternatives, whose backslash Python-Markdown would show."""
 LINK = re.compile(r"(?<=\]\()(?P<inline>[^)\s]+)(?=\))|(?<=src=\")(?P<attribute>[^\"]+)(?=\")")
 ELSEWHERE = re.compile(r"[a-z]+:|//")
 
@@ -139,8 +141,13 @@ def staged(page: Path, text: str) -> tuple[str, set[Path]]:
         return f"{there}#{anchor}" if anchor else there
 
     parts = FENCED.split(NAMED.sub(r'```\2 title="\1"', text))
-    parts[::2] = [LINK.sub(moved, part) for part in parts[::2]]
+    parts[::2] = [PIPED.sub(as_html, LINK.sub(moved, part)) for part in parts[::2]]
     return "".join(parts), linked
+
+
+def as_html(found: re.Match[str]) -> str:
+    code = found[1].replace("\\|", "|")
+    return f"<code>{''.join(sign if sign.isalnum() or sign == ' ' else f'&#{ord(sign)};' for sign in code)}</code>"
 
 
 def show(path: Path, target: Path) -> None:

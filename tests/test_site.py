@@ -52,14 +52,16 @@ def test_the_navigation_has_every_page_and_no_other(script):
     ]
 
 
-def test_links_are_those_of_the_site(script):
+def test_links_and_tables_are_those_of_the_site(script):
     page = script.Path("docs/tutorials/table.md")
     text = "[a](../../examples/xor/README.md#beside) [b](../../examples/xor/xor.py) [c](#here) [d](https://numpy.org)\n"
+    text += "| `a: str \\| None` | `b` |\n"
     fenced = "```python\nx = y[0](../../README.md)\n```\n"
     moved, linked = script.staged(page, text + fenced)
     expected = (
         "[a](../examples/xor/index.md#beside) [b](../files/examples/xor/xor.py.md) [c](#here) [d](https://numpy.org)\n"
     )
+    expected += "| <code>a&#58; str &#124; None</code> | `b` |\n"
     assert moved == expected + fenced
     assert {path.as_posix() for path in linked} == {"examples/xor/README.md", "examples/xor/xor.py"}
 
