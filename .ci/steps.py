@@ -296,6 +296,9 @@ def plugins(place: Place) -> None:
             if not passed:
                 pool.shutdown(cancel_futures=True)
                 raise Failed(name)
+    # The reference of plugins, and the pages that bring weights along by them.
+    main.run("python", "docs/generate.py", "--check")
+    main.run("pytest", "tests/test_coming_from.py", **ONE_THREAD)
 
 
 @step
@@ -320,10 +323,12 @@ def examples(place: Place) -> None:
 
 @step
 def docs(place: Place) -> None:
-    """The documentation site: every page in its navigation, every link and picture."""
+    """The documentation site: its navigation, links and pictures, the search, and what the tutorials do."""
     main = place.environment("main")
-    main.install(editable=[".[docs]"])
+    plugins = [f"plugins/modnet-{name}" for name in ("conv", "recurrent", "serve", "tables[images]", "text")]
+    main.install(editable=[".[docs,test]", *plugins])
     main.run("python", "docs/site.py")
+    main.run("pytest", "tests/test_site.py", "tests/test_tutorials.py")
 
 
 @step

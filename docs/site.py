@@ -1,9 +1,9 @@
-"""Builds the documentation site: `python docs/site.py`, which needs the extra `docs`.
+"""Builds the documentation site: `python docs/site.py [FOLDER]`, which needs the extra `docs`.
 
-The pages of the site are the Markdown files of this repository. They are copied to `build/pages`, with links that fit
-there, and Zensical makes `build/site` of them: `python -m http.server -d build/site` shows it. A source file that a
-page links to becomes a page with its text. The exit status is 1 where a page is in no entry of `nav` (`zensical.toml`),
-a link or picture leads nowhere, or something would be loaded from elsewhere.
+The pages of the site are the Markdown files of this repository. They are copied to `build/pages` (or `FOLDER/pages`),
+with links that fit there, and Zensical makes `build/site` of them: `python -m http.server -d build/site` shows it. A
+source file that a page links to becomes a page with its text. The exit status is 1 where a page is in no entry of `nav`
+(`zensical.toml`), a link or picture leads nowhere, or something would be loaded from elsewhere.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from typing import Any
 from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
-STAGE = BUILD / "pages"
-SITE = BUILD / "site"
 
 SOURCES = (
     "docs/**/*.md",
     "examples/**/README.md",
     "plugins/**/README.md",
     "benchmarks/**/*.md",
+    "tests/**/README.md",
+    "changelog.d/README.md",
     "C*.md",
     "SECURITY.md",
 )
@@ -39,50 +38,66 @@ SOURCES = (
 
 STYLE = Path("docs/site.css")
 PICTURES = {".gif", ".jpg", ".png", ".svg"}
-LANGUAGES = {".py": "python", ".toml": "toml", ".js": "js", ".mjs": "js", ".html": "html", ".h": "c"}
-BINARY = {".ipynb", ".modnet", ".npz", ".zip"}
-"""What is offered as a file where a page links to it. Anything else is shown as text."""
+SHOWN = {
+    "": "text",
+    ".csv": "text",
+    ".h": "c",
+    ".html": "html",
+    ".js": "js",
+    ".json": "json",
+    ".mjs": "js",
+    ".py": "python",
+    ".toml": "toml",
+    ".txt": "text",
+    ".yml": "yaml",
+}
+"""What becomes a page with its text where a page links to it. Anything else is offered as a file."""
 
 FRONT = "---\nhide:\n  - navigation\n  - toc\n---\n\n"
 """Before the front page, which has its width to itself."""
 
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
-NAMED = re.compile(r"^<!-- file: (\S+) -->\n```(\w+)$", re.MULTILINE)
+NAMED = re.compile(r"^<!-- (?:file|shows): (\S+) -->\n```(\w+)$", re.MULTILINE)
 """A block of a tutorial that is the text of a file: the site shows the name above it."""
 LINK = re.compile(r"(?<=\]\()(?P<inline>[^)\s]+)(?=\))|(?<=src=\")(?P<attribute>[^\"]+)(?=\")")
 ELSEWHERE = re.compile(r"[a-z]+:|//")
 
 
-def main() -> int:
-    shutil.rmtree(BUILD / "pages", ignore_errors=True)
-    shutil.rmtree(SITE, ignore_errors=True)
+def main(folder: Path) -> int:
+    """Builds the site in `folder`: the pages in `pages`, the site in `site`."""
+    faults = list(stage(folder)) or list(built(folder))
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
+def stage(folder: Path) -> Iterator[str]:
+    """Puts the pages and the configuration together; the pages that are in no entry of the navigation."""
+    shutil.rmtree(folder / "pages", ignore_errors=True)
     pages = sorted(path.relative_to(ROOT) for pattern in SOURCES for path in ROOT.glob(pattern) if is_ours(path))
     shown: set[Path] = set()
     for page in pages:
         text, linked = staged(page, (ROOT / page).read_text(encoding="utf-8"))
-        write(place(page), FRONT + text if page == Path("docs/index.md") else text)
+        write(folder / "pages" / place(page), FRONT + text if page == Path("docs/index.md") else text)
         shown |= linked
     for path in shown - set(pages):
-        show(path)
-    shutil.copy(ROOT / STYLE, STAGE)
-    faults = configure({place(page).as_posix() for page in pages})
-    if not faults:
-        command = [
-            sys.executable,
-            "-m",
-            "zensical",
-            "build",
-            "--strict",
-            "--clean",
-            "--config-file",
-            BUILD / "mkdocs.yml",
-        ]
-        if subprocess.run(command, check=False).returncode:
-            return 1
-        faults = list(faults_of_site())
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    return 1 if faults else 0
+        show(path, folder / "pages" / place(path))
+    shutil.copy(ROOT / STYLE, folder / "pages")
+    project = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+    project["nav"], missing = navigation(project["nav"], {place(page).as_posix() for page in pages})
+    # Zensical reads YAML too, and JSON is YAML.
+    (folder / "mkdocs.yml").write_text(json.dumps(project, indent=1), encoding="utf-8")
+    yield from (f"zensical.toml: {page} is in no entry of nav" for page in sorted(missing))
+
+
+def built(folder: Path) -> Iterator[str]:
+    """Builds the site; what is wrong with it."""
+    shutil.rmtree(folder / "site", ignore_errors=True)
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file"]
+    if subprocess.run([*command, str(folder / "mkdocs.yml")], check=False).returncode:
+        yield "the site cannot be built"
+    else:
+        yield from faults_of_site(folder / "site")
 
 
 def is_ours(path: Path) -> bool:
@@ -103,7 +118,9 @@ def place(path: Path) -> PurePosixPath:
         return PurePosixPath(path.as_posix().lower())
     if path.suffix in PICTURES:
         return PurePosixPath(path)
-    return PurePosixPath("files", path if path.suffix in BINARY else f"{path}.md")
+    # Zensical leaves out folders whose name begins with a dot.
+    file = PurePosixPath("files", *(part.lstrip(".") for part in path.parts))
+    return file.with_name(f"{file.name}.md") if path.suffix in SHOWN else file
 
 
 def staged(page: Path, text: str) -> tuple[str, set[Path]]:
@@ -126,12 +143,11 @@ def staged(page: Path, text: str) -> tuple[str, set[Path]]:
     return "".join(parts), linked
 
 
-def show(path: Path) -> None:
+def show(path: Path, target: Path) -> None:
     """Puts what is no page into the site: a picture or an archive as it is, else a page with its text."""
     if path == Path("README.md") or not (ROOT / path).exists():
         return  # the build tells where the link to such a file is
-    if path.suffix in PICTURES | BINARY:
-        target = STAGE / place(path)
+    if path.suffix not in SHOWN:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, target)
         return
@@ -139,13 +155,11 @@ def show(path: Path) -> None:
         text = "\n".join(sorted(file.name for file in (ROOT / path).glob("*.*")))
     else:
         text = (ROOT / path).read_text(encoding="utf-8")
-    language = LANGUAGES.get(path.suffix, "text")
     head = f"---\ntitle: {path.name}\nsearch:\n  exclude: true\n---\n\n# {path.name}\n\n`{path.as_posix()}`\n\n"
-    write(place(path), f"{head}````{language}\n{text.rstrip()}\n````\n")
+    write(target, f"{head}````{SHOWN[path.suffix]}\n{text.rstrip()}\n````\n")
 
 
-def write(place: PurePosixPath, text: str) -> None:
-    path = STAGE / place
+def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
@@ -153,16 +167,10 @@ def write(place: PurePosixPath, text: str) -> None:
 # The navigation
 
 
-def configure(pages: set[str]) -> list[str]:
-    """Writes the configuration with the pages that there are; what is wrong with its navigation."""
-    project = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
-    named = set(entries(project["nav"]))
-    rest = pages - named
-    project["nav"] = resolved(project["nav"], pages, rest)
-    shown = set(entries(project["nav"]))
-    # Zensical reads YAML too, and JSON is YAML.
-    (BUILD / "mkdocs.yml").write_text(json.dumps(project, indent=1), encoding="utf-8")
-    return [f"zensical.toml: {page} is in no entry of nav" for page in sorted(pages - shown)]
+def navigation(nav: list[Any], pages: set[str]) -> tuple[list[Any], set[str]]:
+    """(the navigation with pages for its patterns, the pages that no entry stands for)."""
+    result = resolved(nav, pages, pages - set(entries(nav)))
+    return result, pages - set(entries(result))
 
 
 def entries(nav: list[Any]) -> Iterator[str]:
@@ -214,11 +222,12 @@ class Page(HTMLParser):
             self.loaded += [given[name] for name in ("href", "src") if name in given]
 
 
-def faults_of_site() -> Iterator[str]:
+def faults_of_site(site: Path) -> Iterator[str]:
     """Links and pictures of the built pages that lead nowhere, and what is loaded from another place."""
-    pages = {path: Page(path) for path in sorted(SITE.rglob("*.html"))}
+    site = site.resolve()
+    pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
-        name = path.relative_to(SITE)
+        name = path.relative_to(site)
         if name.name == "404.html":
             continue  # its links start at the root of the server, wherever that is
         yield from (f"{name}: loads {target} from elsewhere" for target in page.loaded if ELSEWHERE.match(target))
@@ -235,4 +244,4 @@ def faults_of_site() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build"))

@@ -167,7 +167,9 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'modnet' has no attribute {name!r}")
+        if name.startswith("_"):  # what Python and tools ask every module for
+            raise AttributeError(f"module 'modnet' has no attribute {name!r}")
+        return __getattr__(import_module("modnet.deprecation").current_name(name, __all__))
     value = globals()[name] = getattr(import_module(_HOME[name]), name)
     return value
 

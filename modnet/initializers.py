@@ -52,7 +52,11 @@ class Ones(Initializer, type="ones"):
 
 
 class Constant(Initializer, type="constant"):
-    """All `value`."""
+    """All `value`.
+
+    Attributes:
+        value: the number.
+    """
 
     value: float
 
@@ -65,7 +69,11 @@ class Constant(Initializer, type="constant"):
 
 
 class Normal(Initializer, type="normal"):
-    """Normally distributed."""
+    """Normally distributed.
+
+    Attributes:
+        mean, standard_deviation: of the distribution.
+    """
 
     mean: float = 0.0
     standard_deviation: float = field(default=0.05, minimum=0.0)
@@ -78,6 +86,9 @@ class TruncatedNormal(Initializer, type="truncated_normal"):
     """Normally distributed within two standard deviations of the mean; numbers outside are drawn again.
 
     `standard_deviation` is that before the truncation; that of the result is 0.880 times as large.
+
+    Attributes:
+        mean, standard_deviation: of the distribution before it is cut off.
     """
 
     mean: float = 0.0
@@ -91,7 +102,11 @@ class TruncatedNormal(Initializer, type="truncated_normal"):
 
 
 class Uniform(Initializer, type="uniform"):
-    """Uniformly distributed between `minimum` and `maximum`."""
+    """Uniformly distributed between `minimum` and `maximum`.
+
+    Attributes:
+        minimum, maximum: the ends of the interval.
+    """
 
     minimum: float = -0.05
     maximum: float = 0.05
@@ -184,6 +199,9 @@ class Orthogonal(Initializer, type="orthogonal"):
 
     Source: Saxe, McClelland and Ganguli 2014, arXiv:1312.6120; the distribution is uniform only if signs make the QR
     decomposition unique: Mezzadri 2007, arXiv:math-ph/0609050, section 5.
+
+    Attributes:
+        gain: the length of each column.
 
     Raises:
         ShapeError: from `initialize`, for an array with fewer than two axes.

@@ -29,7 +29,12 @@ class Constant(Schedule, type="constant"):
 
 
 class Step(Schedule, type="step"):
-    """Multiplied by `gamma` after every `every_epochs` epochs: gamma^floor(x / every_epochs)."""
+    """Multiplied by `gamma` after every `every_epochs` epochs: gamma^floor(x / every_epochs).
+
+    Attributes:
+        every_epochs: how many epochs a step of the stairs takes.
+        gamma: the factor of one step to the one before it.
+    """
 
     every_epochs: int = field(minimum=1)
     gamma: float = field(default=0.1, above=0.0)
@@ -46,6 +51,9 @@ class Exponential(Schedule, type="exponential"):
     """Multiplied by `gamma` over each epoch, smoothly, at every step: gamma^x.
 
     torch changes the rate at the end of an epoch only; `step` with every_epochs = 1 does that.
+
+    Attributes:
+        gamma: the factor after one epoch.
     """
 
     gamma: float = field(above=0.0)
@@ -66,6 +74,10 @@ class Cosine(Schedule, type="cosine"):
 
     Source: Loshchilov and Hutter 2017, arXiv:1608.03983, equation 5, without restarts; the warm-up is that of Goyal et
     al. 2017, arXiv:1706.02677, from 0.
+
+    Attributes:
+        warmup_epochs: W, how long the factor rises from 0 to 1.
+        final_factor: F, the factor at the end.
     """
 
     warmup_epochs: float = field(default=0.0, minimum=0.0)
@@ -84,6 +96,10 @@ class Linear(Schedule, type="linear"):
     """From `start_factor` to `end_factor` in a straight line over the first `epochs` epochs, then constant.
 
     Without `epochs` the line takes the whole run.
+
+    Attributes:
+        start_factor, end_factor: the ends of the line.
+        epochs: how long the line is; by default as long as the run.
     """
 
     start_factor: float = field(default=1.0, minimum=0.0)
@@ -103,6 +119,11 @@ class OneCycle(Schedule, type="one_cycle"):
 
     Source: Smith and Topin 2018, arXiv:1708.07120, in the form of torch's OneCycleLR, which differs only in the ends:
     torch divides T steps into T - 1 intervals, with the maximum after warmup_fraction T - 1 of them.
+
+    Attributes:
+        warmup_fraction: the part of the run in which the factor rises.
+        div_factor: the factor begins with 1 divided by it.
+        final_div_factor: the factor ends with its first value divided by this.
     """
 
     warmup_fraction: float = field(default=0.3, minimum=0.0, below=1.0)
@@ -134,6 +155,11 @@ class Plateau(Schedule, type="plateau"):
         monitor: the name of the value in the history; "validation_loss" means "loss" in a run without validation.
         mode: whether smaller ("min") or greater ("max") is better, for a figure that has no direction of its own. For
             other figures it is not needed, and refused if it contradicts them.
+        gamma: what the factor is multiplied by.
+        patience: how many epochs in a row may be without improvement.
+        threshold: a smaller change, relative to the best value, is no improvement.
+        cooldown: how many epochs do not count after the factor has changed.
+        minimum_factor: the lowest factor.
 
     Raises:
         TrainingError: from `factor`, if the run does not record the value, or the value has no direction.

@@ -91,28 +91,38 @@ def fitted(
         remarks: what stands behind each row.
         keep: how many columns each of several tables has.
     """
-    whole = in_columns(rows, left)
-    if remarks:
-        longest = max(map(len, whole))
-        pairs = zip(whole, remarks, strict=True)
-        whole = [f"{line:<{longest}}   {told}" if told else line for line, told in pairs]
+    whole = _beside(in_columns(rows, left), remarks)
     if width is None or max(map(len, whole), default=0) <= width:
         return whole
     head, *body = rows
-    heading = _heading(head, body)
-    narrow: list[Sequence[str]] = [*heading, *body]
-    gap = GAP if sum(_widths(narrow)) + GAP * (len(head) - 1) <= width else 1
+    narrow: list[Sequence[str]] = [*_heading(head, body), *body]
+    gap = _gap(_widths(narrow), width)
     narrow = _cut_first(narrow, keep, width, gap)
-    below = [""] * len(heading) + list(remarks[1:] or [""] * len(body))
     lines: list[str] = []
     for columns, is_last in _parts(narrow, keep, width, gap):
-        lines += [""] * bool(lines)
-        part: list[list[str]] = [[row[number] for number in columns] for row in narrow]
-        told = below if is_last else [""] * len(narrow)
-        start = next((number for number in range(len(heading)) if any(part[number])), 0)  # no line of it is empty
-        aligned = _aligned(part[start:], sum(number < left for number in columns), gap)
-        lines += _with_remarks(aligned, told[start:], width)
+        part = _aligned(_without_empty([[row[number] for number in columns] for row in narrow]), columns, left, gap)
+        lines += [*([""] if lines else []), *_with_remarks(part, remarks[1:] if is_last else [], width)]
     return lines
+
+
+def _gap(widths: Sequence[int], width: int) -> int:
+    """The gap between columns: less where they fit side by side then."""
+    spare, gaps = width - sum(widths), len(widths) - 1
+    return 1 if gaps <= spare < GAP * gaps else GAP
+
+
+def _without_empty(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The rows without the first ones that are empty: the heading of some columns has fewer lines."""
+    start = next((number for number, row in enumerate(rows) if any(row)), 0)
+    return rows[start:]
+
+
+def _beside(lines: list[str], remarks: Sequence[str]) -> list[str]:
+    """The lines with a remark behind each, if there are any."""
+    if not remarks:
+        return lines
+    longest = max(map(len, lines))
+    return [f"{line:<{longest}}   {told}" if told else line for line, told in zip(lines, remarks, strict=True)]
 
 
 def _heading(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -160,20 +170,21 @@ def _parts(rows: Sequence[Sequence[str]], keep: int, width: int, gap: int) -> It
     yield columns, True
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: int, gap: int) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]], columns: Sequence[int], left: int, gap: int) -> list[str]:
+    """The lines of some columns; the first `left` of all columns are aligned on the left."""
     widths = _widths(rows)
     lines = []
     for row in rows:
-        cells = [
-            cell.ljust(width) if number < left else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append((" " * gap).join(cells).rstrip())
+        cells = zip(columns, row, widths, strict=True)
+        texts = [cell.ljust(width) if number < left else cell.rjust(width) for number, cell, width in cells]
+        lines.append((" " * gap).join(texts).rstrip())
     return lines
 
 
 def _with_remarks(lines: Sequence[str], remarks: Sequence[str], width: int) -> Iterator[str]:
-    for line, remark in zip(lines, remarks, strict=True):
+    """The lines with the remarks of the last of them below each."""
+    missing = [""] * (len(lines) - len(remarks))
+    for line, remark in zip(lines, [*missing, *remarks], strict=True):
         yield line
         if remark:
             yield from folded(f"    {remark}", width).split("\n")

@@ -21,8 +21,9 @@ from typing import Any
 from modnet.errors import MissingExtra
 
 VARIABLE = "MODNET_NUM_THREADS"
-OF_LIBRARIES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-"""The variables of the libraries behind numpy's matrix products; they read them once, when numpy is imported."""
+OF_LIBRARIES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""The variables of the libraries behind numpy's matrix products, which they read once, when numpy is imported. The last
+is that of Accelerate on macOS."""
 
 
 def set_threads(count: int) -> None:

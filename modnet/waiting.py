@@ -24,6 +24,7 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
+_announced: set[str] = set()
 
 
 @contextmanager
@@ -37,19 +38,32 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def announce(text: str) -> None:
-    """Says that something begins that takes a while, such as a compilation."""
-    if _listeners:
+    """Says that something begins that takes a while, such as a compilation; the same thing once in a process."""
+    if _listeners and text not in _announced:
+        _announced.add(text)
         _listeners[-1].announced(text)
 
 
 def watched(items: Iterable[T], what: str, whole: int) -> Iterator[T]:
-    """The items; after each of them it is said how many are done.
+    """The items; after each of them it is said how many are done, and in the end that all are, also after an error.
 
     Args:
         what: is counted, in the plural: "columns".
         whole: how many there are.
     """
-    for done, item in enumerate(items, 1):
-        yield item
-        if _listeners:
-            _listeners[-1].advanced(what, done, whole)
+    try:
+        for done, item in enumerate(items, 1):
+            yield item
+            if done < whole:
+                advance(what, done, whole)
+    finally:
+        advance(what, whole, whole)
+
+
+def advance(what: str, done: int, whole: int) -> None:
+    """Says how far something is; in the end that all is done, so that nothing is shown any more.
+
+    Args: as those of `watched`.
+    """
+    if _listeners:
+        _listeners[-1].advanced(what, done, whole)

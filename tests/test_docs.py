@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import pytest
 
 import modnet
+from modnet.kinds import GROUPS
 from modnet.training.objective import Objective
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +31,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "changelog.d" / "README.md", *DOCS, 
 
 BLOCK = re.compile(r"(?P<comment><!-- [^>]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = ("<!-- not run: ", "<!-- needs: ")
-"""In the line before a block of Python, followed by the reason, or by the libraries with which other tests run it."""
+"""In the line before a block of Python, followed by the reason, or by the libraries for test_coming_from to run it."""
 
 ODD = """\
 island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year
@@ -86,6 +87,15 @@ def test_the_generated_parts_are_up_to_date():
     command = [sys.executable, ROOT / "docs" / "generate.py", "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_option_has_a_meaning():
+    pages = [ROOT / "docs" / "reference" / f"{group.removeprefix('modnet.')}.md" for group in GROUPS.values()]
+    for page in [*pages, *(ROOT / "docs" / "reference" / "plugins").glob("*.md")]:
+        tables = re.findall(r"^\| option \|(.*)\n.*\n((?:\|.*\n)+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+        for head, rows in tables:
+            assert head.endswith(" meaning |"), rows
+            assert [row for row in rows.splitlines() if row.endswith("|  |")] == []
 
 
 def test_every_drawing_is_shown():
@@ -171,11 +181,13 @@ def sessions(page: Path) -> Iterator[tuple[str, str]]:
             yield command, printed
 
 
-@pytest.mark.parametrize("page", ["assess", "cli", "ship", "tables"])
+@pytest.mark.parametrize("page", ["assess", "cli", "pictures", "ship", "tables"])
 def test_the_commands_print_what_their_page_shows(page, penguins, run):
     faulty = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_feature = 32")
     (penguins / "faulty.toml").write_text(faulty.replace('"softmax"', '"softmx"'))
     (penguins / "odd.csv").write_text(ODD)
+    small = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_features = 8")
+    (penguins / "small.toml").write_text(small)
     for command, expected in sessions(ROOT / "docs" / f"{page}.md"):
         line, shows_status, _ = command.partition("; echo $?")
         result = run(line)
@@ -215,6 +227,7 @@ def rounded(printed: str) -> str:
         | \d+m\d\ds                     # a long time
         | (?<=,)[\d.e-]+                # a probability
         | (?<=\()\d+\ of\ \d+           # (69 of 69)
+        | (?<=\.svg\ \ )\d+(?=\ kB)
         | \d+(?=\ epochs)
         | \d+(?=\ components)        # of the core, which grows
         | (?<=epoch\ )\d+

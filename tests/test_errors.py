@@ -60,3 +60,31 @@ def test_a_missing_extra_says_how_to_install_it():
     error = MissingExtra("matplotlib", extra="plot", purpose="plotting")
     assert str(error) == "plotting needs matplotlib, which is not installed:  pip install 'modnet-core[plot]'"
     assert isinstance(error, ImportError)
+
+
+LONG = "layers = [" + ", ".join(f'{{ type = "linear", out_features = {n} }}' for n in range(10, 20)) + "]"
+
+
+@pytest.mark.parametrize("width", [20, 40, 48, 64, 80, 1000])
+@pytest.mark.parametrize("value", range(10, 20))
+def test_of_a_long_line_the_part_around_the_fault_is_shown(width, value):
+    column = LONG.index(f"= {value} ") + 3
+    problem = Problem("network", "wrong", file="a.toml", line=6, column=column, length=2, excerpt=LONG)
+    _, line, carets = problem.text(width).split("\n")
+    assert max(len(line), len(carets)) <= width
+    assert line[carets.index("^") : carets.rindex("^") + 1] == str(value)
+    assert line.startswith("     6 | ")
+    assert ("…" in line) == (len(LONG) + 9 > width)
+
+
+def test_a_fault_that_is_wider_than_the_screen_is_shown_from_its_beginning():
+    problem = Problem("network", "wrong", file="a.toml", line=6, column=11, length=len(LONG) - 11, excerpt=LONG)
+    _, line, carets = problem.text(40).split("\n")
+    assert max(len(line), len(carets)) <= 40
+    assert line[carets.index("^") :].startswith("{ type")
+
+
+def test_without_a_screen_the_whole_line_is_shown():
+    problem = Problem("network", "wrong", file="a.toml", line=6, column=11, length=3, excerpt=LONG)
+    assert LONG in str(problem)
+    assert str(problem) == problem.text()

@@ -20,7 +20,7 @@ from tests.test_docs import BLOCK, NOT_RUN, ROOT, rounded
 
 FOLDER = ROOT / "docs" / "tutorials"
 NEEDS = {
-    "images": ["PIL", "modnet_conv", "modnet_tables"],
+    "images": ["PIL", "matplotlib", "modnet_conv", "modnet_tables"],
     "plugin": ["hatchling", "jsonschema"],
     "service": ["modnet_serve"],
     "text": ["modnet_recurrent", "modnet_text"],
@@ -30,7 +30,9 @@ NEEDS = {
 NOT_COMPARED = "<!-- not compared: "
 """In the line before a block that is run, followed by the reason why its output may be another one."""
 
-FILE = re.compile(r"<!-- file: (\S+) -->")
+FILE = re.compile(r"<!-- (file|shows): (\S+) -->")
+"""In the line before a block that the reader writes into a file, or that shows what is in one."""
+
 INSTALL = [
     "python",
     "-m",
@@ -69,8 +71,10 @@ class Reader:
     def block(self, comment, language, code):
         name = FILE.match(comment)
         compared = not comment.startswith(NOT_COMPARED)
-        if name:
-            Path(name[1]).write_text(code, encoding="utf-8")
+        if name and name[1] == "file":
+            Path(name[2]).write_text(code, encoding="utf-8")
+        elif name:
+            same(name[2], code, Path(name[2]).read_text(encoding="utf-8"))
         elif language == "console":
             for entry in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
                 command, _, expected = entry.partition("\n")
@@ -150,6 +154,7 @@ def same(what, expected, printed):
     assert equal, f"{what}\nexpected:\n{expected}\nprinted:\n{printed}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(FOLDER.glob("*.md")), ids=lambda page: page.stem)
 def test_a_tutorial_does_what_it_says(page, tmp_path, monkeypatch):
     for module in ("click", "rich", *NEEDS.get(page.stem, ())):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator
 from html import escape
@@ -28,7 +27,8 @@ def facts() -> Iterator[tuple[str, str, str]]:
     prefix = "Programming Language :: Python :: 3."
     minors = [line.removeprefix(prefix) for line in project["classifiers"] if line.startswith(prefix)]
     yield "python", "Python", " | ".join(f"3.{minor}" for minor in minors)
-    yield "requires", "requires", " | ".join(re.match(r"[\w-]+", line)[0] for line in project["dependencies"])
+    required = [line.partition(">")[0] for line in project["dependencies"]]
+    yield "requires", "requires", " | ".join(dict.fromkeys(required))
     if settings["tool"]["mypy"]["strict"]:
         yield "types", "types", "mypy, strict"
     yield "licence", "licence", project["license"]

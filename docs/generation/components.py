@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from inspect import cleandoc
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from generation.curves import drawing
 from generation.examples import example
@@ -44,6 +44,37 @@ Offered = Mapping[type[Component], str]
 """Component class -> where it is, `package.module:Class`."""
 
 
+class Page(NamedTuple):
+    """A page that components are described on.
+
+    Attributes:
+        registry: in which they are found by their names.
+        folder: that of the reference, from the page.
+        links: name -> where that component is described.
+    """
+
+    registry: Registry
+    folder: str
+    links: Mapping[str, str]
+
+    @classmethod
+    def of(cls, registry: Registry, folder: str, own: Iterable[str]) -> Page:
+        """A page with components of its own, by name. Of two kinds that have one name the first is linked."""
+        kinds = reversed(PLURALS)
+        pages = {name: f"{folder}{PLURALS[kind]}.md#{name}" for kind in kinds for name in BUILTIN[GROUPS[kind]]}
+        return cls(registry, folder, {**pages, **{name: f"#{name}" for name in own}})
+
+    def linked(self, text: str, described: type[Component]) -> str:
+        """The Markdown with links on the names of other components."""
+        own = {described.type, *described.__fields__}
+
+        def link(found: re.Match[str]) -> str:
+            target = None if found[1] in own else self.links.get(found[1])
+            return f"[{found[0]}]({target})" if target else found[0]
+
+        return re.sub(r"(?<!\[)`(\w+)`", link, text)
+
+
 def built_in(kind: str) -> Offered:
     return {REGISTRY.find(KINDS[kind], name): value for name, value in BUILTIN[GROUPS[kind]].items()}
 
@@ -51,9 +82,10 @@ def built_in(kind: str) -> Offered:
 def kind_page(kind: str) -> str:
     """The page of all built-in components of a kind."""
     base, classes = KINDS[kind], built_in(kind)
+    page = Page.of(REGISTRY, "", BUILTIN[GROUPS[kind]])
     blocks = [f"# {PLURALS[kind].capitalize()}", *introduction(base), contents(classes)]
     for cls, value in classes.items():
-        blocks += [f"## `{cls.type}`", *component(cls, value, REGISTRY, "")]
+        blocks += [f"## `{cls.type}`", *component(cls, value, page)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -93,29 +125,24 @@ def introduction(kind: type[Component]) -> Iterator[str]:
         yield from [prose(about)] if about else []
 
 
-def component(cls: type[Component], value: str, registry: Registry, folder: str) -> Iterator[str]:
-    """The description of a component.
-
-    Args:
-        value: where it is, `package.module:Class`.
-        registry: in which it is found by its name.
-        folder: that of the reference, from the page.
-    """
+def component(cls: type[Component], value: str, page: Page) -> Iterator[str]:
+    """The description of a component, which is at `value`, `package.module:Class`."""
     version = f", version {cls.version}" if cls.version != 1 else ""
     yield f"`{value.replace(':', '.')}`{version}"
-    yield from documentation(cls)
-    facts = " ".join(filter(None, facts_of(cls, folder)))
+    for text in documentation(cls):
+        yield page.linked(text, cls)
+    facts = " ".join(filter(None, facts_of(cls)))
     if facts:
-        yield facts
+        yield page.linked(facts, cls)
     drawn = drawing(cls)
     if drawn:
-        yield f"![{drawn[0]}]({folder}{path_of_drawing(cls)})"
-    yield options_of(cls) if cls.__fields__ else "No options."
+        yield f"![{drawn[0]}]({page.folder}{path_of_drawing(cls)})"
+    yield page.linked(options_of(cls), cls) if cls.__fields__ else "No options."
     has_shapes = issubclass(cls, Layer) and not issubclass(cls, Composite)
     shapes = shapes_of(cls, examples_of(cls)[:COLUMNS]) if has_shapes else ""
     if shapes:
         yield shapes
-    yield example(cls, registry)
+    yield example(cls, page.registry)
 
 
 def path_of_drawing(cls: type[Component]) -> str:
@@ -154,7 +181,7 @@ def default_of(declared: Field) -> str:
     return "none" if declared.default is None else f"`{toml(declared.default)}`"
 
 
-def facts_of(cls: type[Component], folder: str) -> Iterator[str]:
+def facts_of(cls: type[Component]) -> Iterator[str]:
     """What a component promises to the engine, in words."""
     if issubclass(cls, Layer) and not issubclass(cls, Activation):
         fewest, most = cls.inputs
@@ -162,11 +189,11 @@ def facts_of(cls: type[Component], folder: str) -> Iterator[str]:
             more = {None: " or more", fewest: ""}.get(most, f" to {most}")
             yield f"Inputs: {fewest}{more}."
         if cls.integer_input:
-            yield "The input is integers."
+            yield "The input consists of whole numbers."
     elif issubclass(cls, Loss):
         if cls.joint_with:
-            activations = " or ".join(f"[`{name}`]({folder}activations.md#{name})" for name in cls.joint_with)
-            yield f"In training it works on what {activations} at the network's end reads."
+            activations = " or ".join(f"`{name}`" for name in cls.joint_with)
+            yield f"Where the network ends with {activations}, training computes the loss from the input of that layer."
         yield "Targets may be integer labels." if cls.takes_labels else ""
     elif issubclass(cls, Metric):
         order = {
@@ -177,7 +204,8 @@ def facts_of(cls: type[Component], folder: str) -> Iterator[str]:
         yield order[cls.greater_is_better]
     elif issubclass(cls, Optimizer):
         count = len(cls().slots)
-        yield f"With its defaults it keeps {count} array{'' if count == 1 else 's'} as large as the parameters."
+        kept = {0: "no further arrays", 1: "one further array"}.get(count, f"{count} further arrays")
+        yield f"With its defaults it keeps {kept} of the size of the parameters."
 
 
 def filled_by(initializer: Initializer) -> str:

@@ -9,9 +9,9 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
 from modnet.pictures.palette import COLOURS, QUIET
+from modnet.pictures.svg import FONT, escaped, text_at
 
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 """Beside the colours, for readers who cannot tell these apart."""
@@ -33,7 +33,7 @@ class Curve(NamedTuple):
 
     Attributes:
         label: for the legend; "" for a curve that has none.
-        colour: its place in `COLOURS`; curves of the same label in several panels have the same.
+        colour: its place among the colours of all pictures; curves of the same label in several panels have the same.
         markers: whether the points are marked.
     """
 
@@ -77,9 +77,9 @@ def svg(title: str, panels: Sequence[Panel]) -> str:
     height = TOP + HEIGHT + BOTTOM + ROW * rows
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" font-family="system-ui, sans-serif" font-size="11" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" font-family="{FONT}" font-size="11" '
         f'fill="{QUIET}">',
-        f"<title>{escape(title)}</title>",
+        f"<title>{escaped(title)}</title>",
     ]
     for position, panel in enumerate(panels):
         lines += drawn(panel, LEFT + position * (LEFT + WIDTH + GAP), position)
@@ -97,14 +97,14 @@ def legend(panels: Iterable[Panel], width: float) -> tuple[list[str], int]:
             x, row = LEFT, row + 1
         y = TOP + HEIGHT + BOTTOM + ROW * row
         entries.append(f'<path d="M{number(x)},{number(y + 8)}h22" {stroke(colour)}/>')
-        entries.append(f'<text x="{number(x + SAMPLE)}" y="{number(y + 12)}">{escape(label)}</text>')
+        entries.append(text_at(x + SAMPLE, y + 12, label))
         x += needed + 16
     return entries, row + 1 if entries else 0
 
 
 def drawn(panel: Panel, left: float, position: int) -> Iterator[str]:
     axes = Axes(panel, left)
-    yield f'<text x="{number(left + WIDTH / 2)}" y="14" text-anchor="middle">{escape(panel.title)}</text>'
+    yield text_at(left + WIDTH / 2, 14, panel.title, anchor="middle")
     yield from axes.grid(panel.x_label)
     yield (
         f'<clipPath id="c{position}"><rect x="{number(left)}" y="{number(TOP)}" width="{number(WIDTH)}" '
@@ -174,14 +174,13 @@ class Axes:
         for tick in ticks(self.x_low, self.x_high):
             x = self.x(tick)
             lines.append(f"M{number(x)},{number(TOP)}V{number(bottom)}")
-            yield f'<text x="{number(x)}" y="{number(bottom + 14)}" text-anchor="middle">{tick:g}</text>'
+            yield text_at(x, bottom + 14, f"{tick:g}", anchor="middle")
         for tick in ticks(self.y_low, self.y_high):
             y = self.y(tick)
             lines.append(f"M{number(self.left)},{number(y)}H{number(right)}")
-            yield f'<text x="{number(self.left - 6)}" y="{number(y + 4)}" text-anchor="end">{tick:g}</text>'
+            yield text_at(self.left - 6, y + 4, f"{tick:g}", anchor="end")
         yield f'<path d="{"".join(lines)}" stroke="{QUIET}" stroke-opacity="0.25"/>'
-        middle = self.left + WIDTH / 2
-        yield f'<text x="{number(middle)}" y="{number(bottom + 29)}" text-anchor="middle">{escape(x_label)}</text>'
+        yield text_at(self.left + WIDTH / 2, bottom + 29, x_label, anchor="middle")
 
 
 def stroke(colour: int) -> str:

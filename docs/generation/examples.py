@@ -44,6 +44,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "csv_log": {"path": "log.csv"},
     "json_log": {"path": "log.jsonl"},
     "progress": {"every": 5},
+    "vocabulary": {"characters": "abcdefghijklmnopqrstuvwxyz .,"},
 }
 """Type, with the kind before it where two kinds have it -> the options to show; otherwise they are found."""
 

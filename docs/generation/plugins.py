@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from generation.components import PLURALS, Offered, component, contents
+from generation.components import PLURALS, Offered, Page, component, contents
 from generation.markdown import table
 from modnet.kinds import GROUPS
 from modnet.kinds.component import Component
@@ -69,6 +69,7 @@ def plugin_page(plugin: Plugin) -> str:
     registry = Registry(list)
     for cls in classes_of(plugin):
         registry.register(cls)
+    page = Page.of(registry, "../", plugin.types)
     blocks = [
         f"# {plugin.name}",
         f"{plugin.description}. How to install and use it: [{plugin.name}](../../../plugins/{plugin.name}/README.md).",
@@ -76,7 +77,7 @@ def plugin_page(plugin: Plugin) -> str:
     for kind, classes in plugin.offered.items():
         blocks += [f"## {PLURALS[kind].capitalize()}", contents(classes)]
         for cls, value in classes.items():
-            blocks += [f"### `{cls.type}`", *component(cls, value, registry, "../")]
+            blocks += [f"### `{cls.type}`", *component(cls, value, page)]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -20,7 +20,7 @@ def main():
     parser.add_argument("--context", type=int, default=64, help="characters in a window")
     parser.add_argument("--validation", type=float, default=0.1, help="the fraction at the end that is held out")
     arguments = parser.parse_args()
-    (vocabulary,) = tomllib.loads(Path("gpt.toml").read_text())["training"]["callbacks"]
+    (vocabulary,) = tomllib.loads(Path("gpt.toml").read_text(encoding="utf-8"))["training"]["callbacks"]
     opened = gzip.open if arguments.text.suffix == ".gz" else open
     with opened(arguments.text, "rt", encoding="utf-8") as file:
         ids = encode(file.read(), vocabulary["characters"]).astype(np.uint16)

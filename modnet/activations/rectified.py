@@ -81,6 +81,9 @@ class LeakyReLU(Activation, type="leaky_relu"):
 
     Source: Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic models"; the slope of
     0.01 is theirs.
+
+    Attributes:
+        negative_slope: the slope where x is negative.
     """
 
     needs_input = False
@@ -182,6 +185,9 @@ class ELU(Activation, type="elu"):
     """The exponential linear unit: y = x where x > 0, alpha * (exp(x) - 1) elsewhere.
 
     Source: Clevert, Unterthiner and Hochreiter 2015, arXiv:1511.07289.
+
+    Attributes:
+        alpha: y goes to -alpha for very negative x.
     """
 
     needs_input = False

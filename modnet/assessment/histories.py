@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import PurePath
+from typing import Any
 
 from modnet.engine.courses import courses_of
 from modnet.engine.history import History
@@ -15,34 +16,57 @@ from modnet.errors import DataError
 from modnet.model.figures import unpacked
 from modnet.model.header import Header
 from modnet.model.reader import opened, structure
+from modnet.records import Record
 from modnet.training.callbacks import FIRST
 
 LOGS = (".csv", ".jsonl", ".json")
 """The suffixes of files that are read as logs."""
 
 
-def read_history(path: str | PathLike[str]) -> History:
-    """The history of a model file, of which only the header is read, or of a log.
+NOT_THERE = "the file has no history: its network was not trained by modnet, or edit dropped it"
 
-    No plugin is imported and no network is built. `seconds` is that of a log alone.
+
+class Recorded(Record, eq=False):
+    """What a file says about a training.
+
+    Attributes:
+        history: the figures of its epochs; with `seconds` if the file is a log.
+        metrics: the figures of the weights in the file; empty for a log.
+    """
+
+    history: History
+    metrics: Mapping[str, Any]
+
+
+def read_history(path: str | PathLike[str]) -> Recorded:
+    """The history in a model file, of which only the header is read, or in a log.
+
+    No plugin is imported and no network is built.
 
     Raises:
         DataError: a .csv, .jsonl or .json file is not a log of a training; there is no epoch in the file.
         ModelFileError: the file is damaged or is not a model file.
         OSError: the file cannot be read.
     """
-    history = _of_log(path) if PurePath(path).suffix.lower() in LOGS else _of_model(path)
-    if not courses_of(history):
-        raise DataError(f"{path}: there is no epoch in it, so that there is nothing to draw")
-    return history
+    if PurePath(path).suffix.lower() in LOGS:
+        found, why = Recorded(_of_log(path), {}), "no epoch of the training has ended yet"
+    else:
+        found, why = (
+            _of_model(path),
+            "the file has no history: its network was not trained by modnet, or edit dropped it",
+        )
+    if not courses_of(found.history):
+        raise DataError(f"{path}: {why}")
+    return found
 
 
-def _of_model(path: str | PathLike[str]) -> History:
+def _of_model(path: str | PathLike[str]) -> Recorded:
     with opened(path) as file:
         found = structure(file)
         header = Header.of_file(file.path, found.header)
         header.require_features(file.path)
-        return History(unpacked(file, header, found)["history"])
+        figures = unpacked(file, header, found)
+        return Recorded(History(figures["history"]), figures["metrics"])
 
 
 def _of_log(path: str | PathLike[str]) -> History:

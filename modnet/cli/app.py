@@ -7,16 +7,17 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import click
 
 import modnet
 from modnet.cli import next_steps
-from modnet.cli.command import Commands
+from modnet.cli.command import CLICKS_NARROWEST, Commands
 from modnet.cli.commands import COMMANDS, HEADINGS
 from modnet.cli.failures import INTERRUPTED, first_line, report, warn
-from modnet.cli.output import discard, echo
+from modnet.cli.output import discard, echo, room
 from modnet.cli.status import Status
 from modnet.waiting import listening
 from modnet.words import harmless
@@ -35,14 +36,13 @@ class CommandGroup(Commands):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands under the headings of `HEADINGS`, and below them those of plugins."""
         headings = {**HEADINGS, "Of installed plugins": tuple(sorted(_plugin_commands(ctx)))}
-        room = formatter.width - 6 - max(len(name) for names in headings.values() for name in names)
         longest = max(len(name) for names in headings.values() for name in names)
         for heading, names in headings.items():
             rows = []
             for name in names:
                 command = self.get_command(ctx, name)
                 if command is not None and not command.hidden:
-                    rows.append((name.ljust(longest), command.get_short_help_str(room)))
+                    rows.append((name.ljust(longest), command.get_short_help_str(formatter.width - 6 - longest)))
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
@@ -53,6 +53,9 @@ class CommandGroup(Commands):
         return _plugin_commands(ctx).get(cmd_name)
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        width = room()
+        if width is not None and width < CLICKS_NARROWEST:
+            options["terminal_width"] = width  # of the help
         try:
             return super().make_context(*arguments, **options)
         except click.ClickException as error:
@@ -66,8 +69,9 @@ class CommandGroup(Commands):
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None
+        status_line = Status()
         try:
-            with warnings.catch_warnings(), listening(Status()):
+            with warnings.catch_warnings(), listening(status_line), closing(status_line):
                 warnings.showwarning = lambda message, *_, **__: warn(str(message))
                 return super().invoke(ctx)
         except click.NoSuchOption as error:

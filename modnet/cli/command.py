@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
 from inspect import cleandoc
@@ -13,6 +13,9 @@ import click
 
 from modnet.cli.output import QUIET as QUIET_KEY
 from modnet.words import did_you_mean
+
+CLICKS_NARROWEST = 52
+"""On a narrower terminal, the help texts of click are wider than the terminal, unless click is told the width."""
 
 Parameter = Callable[[], click.Parameter]
 """What makes an argument or option: they take time to make, and a process wants those of one command."""
@@ -72,8 +75,22 @@ class Group:
         return Commands(self.name, help=cleandoc(self._text), short_help=self._summary, commands=commands)
 
 
+class _Formatter(click.HelpFormatter):
+    """Help texts in which the column of options takes no more than a third of a narrow terminal."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        narrow = self.width < CLICKS_NARROWEST
+        super().write_dl(rows, min(col_max, self.width // 3) if narrow else col_max, col_spacing)
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
 class Commands(click.Group):
     """A group of commands: an unknown one is told with the nearest name, and in all paths ~ is the home folder."""
+
+    context_class = _Context
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -83,6 +100,8 @@ class Commands(click.Group):
             near = did_you_mean(name, self.list_commands(ctx))
             ctx.fail(f'unknown command "{name}"{near or f"; {ctx.command_path} --help lists them"}')
         found, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            command.context_class = _Context
         for parameter in command.params if command is not None else ():
             if type(parameter.type) is click.Path:
                 expanding = _Path()

@@ -6,6 +6,7 @@ import shlex
 import tempfile
 import time as clock
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def run(
         tell(introduction(job, validator.notes))
     done: list[FoldResult] = []
     try:
-        _run(validator, done, course)
+        with closing(course):
+            _run(validator, done, course)
     except KeyboardInterrupt:
         options = {"--folds": folds, "--repeats": repeats, "--group": group, "--time": time, "--seed": seed}
         options |= {"-o": output, "--folder": folder}
@@ -130,9 +132,13 @@ class _Course:
         epoch = f"epoch {run.epoch:,} of {run.training.epochs:,}"
         self._status.show(f"  fold {self._done + 1:,} of {self._folds:,}, {epoch}{left}")
 
+    def close(self) -> None:
+        """Empties the line."""
+        self._status.close()
+
     def ended(self, seconds: float) -> None:
         """A fold is done; if it was not found in the folder, it has taken so many seconds."""
-        self._status.clear()
+        self._status.close()
         if self._began is None:
             self._folds -= 1
         else:

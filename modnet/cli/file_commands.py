@@ -15,7 +15,8 @@ FILES = (
         figure. Of many epochs some are shown; --json and --csv have all.
 
         The best epoch is the one with the lowest loss on the validation data, or in training where there were none.
-        Several models stand side by side, figure by figure. Only the header of a file is read.
+        Several models stand side by side, figure by figure. Only the header of a file is read. MODEL can also be the
+        file of a csv_log or json_log.
 
         \b
         Examples:

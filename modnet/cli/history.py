@@ -11,15 +11,12 @@ import click
 import numpy as np
 
 from modnet.arrays import Array
+from modnet.assessment.histories import read_history
 from modnet.cli.cells import quoted, safe_name
 from modnet.cli.output import echo, echo_json, room, tell
 from modnet.engine.courses import courses_of
 from modnet.engine.history import History
-from modnet.errors import DataError
 from modnet.kinds.figures import figure_text, figure_title
-from modnet.model.figures import unpacked
-from modnet.model.header import Header
-from modnet.model.reader import opened, structure
 from modnet.screen import fitted, folded, short
 from modnet.training.progress import interval
 from modnet.words import counted
@@ -29,6 +26,9 @@ BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
 
 LONGEST_CURVE = 60
 
+LOGARITHMIC = 20.0
+"""A curve whose greatest value is more than so many times its least one is drawn on a logarithmic scale."""
+
 MOST_MODELS = 26
 
 CLOSE = 1e-5
@@ -36,7 +36,7 @@ CLOSE = 1e-5
 
 
 class Course(NamedTuple):
-    """The epochs of a model file.
+    """The epochs of a model file or of a log.
 
     Attributes:
         model: the file.
@@ -95,14 +95,8 @@ def run(models: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
 
 
 def _course(model: str) -> Course:
-    with opened(model) as file:
-        found = structure(file)
-        figures = unpacked(file, Header.of_file(file.path, found.header), found)
-    history = History.of(figures["history"])
-    if not isinstance(history, History) or not courses_of(history):
-        raise DataError(f"{model}: the file has no history: its network was not trained by modnet, or edit dropped it")
-    metrics = figures["metrics"]
-    return Course(model, history, metrics if isinstance(metrics, Mapping) else {})
+    found = read_history(model)
+    return Course(model, found.history, found.metrics)
 
 
 def _is_number(value: Any) -> bool:
@@ -227,7 +221,7 @@ def _curves(curves: Mapping[str, Array], width: int | None, groups: Sequence[Seq
         groups: the titles of those that are drawn on the same scale.
     """
     longest = min(max(map(len, curves)), 24)
-    room = min(LONGEST_CURVE, (width or 80) - longest - 2 * 12)
+    room = min(LONGEST_CURVE, (width or 80) - longest - 12 - 23)
     if room < len(BARS):
         return
     for group in groups:
@@ -236,12 +230,12 @@ def _curves(curves: Mapping[str, Array], width: int | None, groups: Sequence[Seq
         low, high = (float(together.min()), float(together.max())) if len(together) else (0.0, 0.0)
         for title in group:
             values = curves[title]
-            ends = f"{_number(values[0]):>10}  {_drawn(values, low, high, room)}  {_number(values[-1])}"
-            yield f"{short(title, longest):<{longest}}{ends}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+            line = f"{short(title, longest):<{longest}}{values[0]:>10.4g}"
+            if low > 0 and high > LOGARITHMIC * low:
+                curve, scale = _drawn(np.log(values), math.log(low), math.log(high), room), "  log scale"
+            else:
+                curve, scale = _drawn(values, low, high, room), ""
+            yield f"{line}  {curve}  {values[-1]:.4g}{scale}"
 
 
 def _drawn(values: Array, low: float, high: float, room: int) -> str:

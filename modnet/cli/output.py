@@ -175,4 +175,13 @@ def open_missing_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         # Do not fail because of a character that the terminal's encoding does not have.
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="backslashreplace", encoding=_encoding_of(stream))
+
+
+def _encoding_of(stream: TextIO) -> str | None:
+    """The encoding that a stream needs; None to keep the one that it has.
+
+    On Windows a file or pipe would get the encoding of the system's language, and predictions would lose letters.
+    """
+    of_language = sys.platform == "win32" and not stream.isatty() and "PYTHONIOENCODING" not in os.environ
+    return "utf-8" if of_language else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modnet.cli.command import PLUGIN, READING, SET, Command, Group, argument, file
+from modnet.cli.command import PLUGIN, QUIET, READING, SET, Command, Group, argument, file
 
 _OUTPUT = file("-o", "--output", help="The picture: .svg, .png or .pdf; by default an .svg beside the first file.")
 
@@ -57,6 +57,7 @@ PLOT = Group(
         _OUTPUT,
         *READING,
         PLUGIN,
+        QUIET,
     ),
     Command(
         "plot weights",
@@ -74,6 +75,7 @@ PLOT = Group(
         argument("node", required=False, type=str),
         _OUTPUT,
         PLUGIN,
+        QUIET,
     ),
     Command(
         "plot network",
@@ -110,5 +112,6 @@ PLOT = Group(
         _OUTPUT,
         PLUGIN,
         SET,
+        QUIET,
     ),
 )

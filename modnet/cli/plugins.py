@@ -7,6 +7,8 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import modnet
@@ -159,11 +161,15 @@ def _time(row: Offered) -> str:
 def _by_plugin(rows: Sequence[Offered], times: bool, width: int) -> Iterator[str]:
     """What each plugin offers, for a narrow terminal: only what is broken has a remark."""
     kinds = max(len(row.kind) for row in rows)
-    for plugin in dict.fromkeys(row.plugin for row in rows):
+    for plugin, own in groupby(sorted(rows, key=attrgetter("plugin")), attrgetter("plugin")):
         yield plugin or "a plugin"
-        for row in (row for row in rows if row.plugin == plugin):
-            time = f"  {_time(row):>9}" if times else ""
-            room = width - kinds - len(time) - 4
-            yield f"  {row.kind:<{kinds}}  {short(row.type, room):<{room if times else 0}}{time}"
+        for row in own:
+            yield _narrow_line(row, kinds, times, width)
             if row.remark:
                 yield folded(f"    {row.remark}", width)
+
+
+def _narrow_line(row: Offered, kinds: int, times: bool, width: int) -> str:
+    time = f"  {_time(row):>9}" if times else ""
+    space = width - kinds - len(time) - 4
+    return f"  {row.kind:<{kinds}}  {short(row.type, space):<{space if times else 0}}{time}"

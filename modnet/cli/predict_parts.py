@@ -268,4 +268,4 @@ class _Progress:
             say([told])
 
     def end(self) -> None:
-        self._status.clear()
+        self._status.close()

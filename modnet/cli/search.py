@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 from collections.abc import Mapping
+from contextlib import closing
 from errno import EEXIST
 from functools import partial
 from pathlib import Path
@@ -66,8 +67,8 @@ def run(
     course = Course(planned, asked, None if as_json or quiet() else rows)
     course.begin(introduction(job, planned, asked, place))
     received = _handle_signals()
-    found = planned.search(place, asked, course.ended)
-    course.clear()
+    with closing(course):
+        found = planned.search(place, asked, course.ended)
     if found.best is not None:
         _write(job, found, path, plot)
     if as_json:

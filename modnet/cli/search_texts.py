@@ -79,7 +79,7 @@ class Course:
 
     def ended(self, trial: Trial) -> None:
         """A trial of this call has ended; those of an earlier one are counted by their numbers."""
-        self.clear()
+        self.close()
         if self._rows is not None:
             echo(self._rows.line(trial))
         self._done += 1
@@ -91,9 +91,9 @@ class Course:
         if number < self._whole:
             self._status.show(f"{number:,} of {counted(self._whole, 'trial')}{left}")
 
-    def clear(self) -> None:
+    def close(self) -> None:
         """Empties the line, for what the search prints."""
-        self._status.clear()
+        self._status.close()
 
 
 def introduction(job: Job, planned: Planned, asked: Asked, place: Path) -> str:

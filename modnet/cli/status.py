@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from modnet.cli.output import echo, quiet, room, say
@@ -28,7 +27,6 @@ class Status:
         self._began = self._shown_at = time.perf_counter()
         self._what = ""
         self._shown = False
-        self._announced: set[str] = set()
 
     def show(self, text: str) -> None:
         """Shows a text in place of the last one, unless that has only just come."""
@@ -39,26 +37,23 @@ class Status:
         self._shown_at, self._shown = now, True
         echo(f"{CLEARED}{text[: width - 1]}", err=True, nl=False, styled=True)
 
-    def clear(self) -> None:
+    def close(self) -> None:
         """Empties the line, for what the command prints."""
         if self._shown:
             echo(CLEARED, err=True, nl=False, styled=True)
             self._shown = False
 
     def announced(self, text: str) -> None:
-        """Says that something takes a while, each thing once."""
-        if text not in self._announced:
-            self._announced.add(text)
-            self.clear()
-            say([text])
-            sys.stderr.flush()
+        """Says that something takes a while."""
+        self.close()
+        say([text])
 
     def advanced(self, what: str, done: int, whole: int) -> None:
         """Shows how much of a loop is done, and how long the rest takes."""
         if what != self._what or done == 1:
             self._what, self._began = what, time.perf_counter()
         if done == whole:
-            self.clear()
+            self.close()
         else:
             left = time_left(done - 1, whole - 1, time.perf_counter() - self._began)
             self.show(f"{done:,} of {whole:,} {what}{left}")

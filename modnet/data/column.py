@@ -44,6 +44,7 @@ class Column:
 
     @property
     def type(self) -> Type:
+        """What its values are: "text", "boolean", "date" or "number"."""
         if self.texts is not None:
             return "text"
         kind = self.values.dtype.kind

@@ -20,7 +20,7 @@ from modnet.data.labels import labels_in, split_labels
 from modnet.data.numbers import NumberFormat
 from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import Table, shorten
-from modnet.data.text_hashing import hash_texts
+from modnet.data.text_hashing import LONGEST_NGRAM, NGRAMS, hash_texts
 from modnet.data.values import category_key, is_code, no_value
 from modnet.words import did_you_mean, show
 
@@ -53,6 +53,7 @@ class ColumnSchema(Configuration):
         date_format: how dates are written in texts, if not as in ISO 8601.
         parts: of a date: what becomes numbers.
         buckets: of a text: how many numbers it becomes.
+        ngrams: of a text: the lengths of its n-grams, from the shortest to the longest.
         separator: of labels: what stands between them.
         missing_values: texts that stand for a missing value in this column, besides those of the table.
         lowest, highest: the range of an input in training, of a number or a date (ISO 8601); None if it is not known.
@@ -73,6 +74,7 @@ class ColumnSchema(Configuration):
     date_format: DateFormat | None = None
     parts: tuple[DatePart, ...] = ()
     buckets: int = 0
+    ngrams: tuple[int, int] = field(default=NGRAMS, minimum=1, maximum=LONGEST_NGRAM)
     separator: str = ""
     missing_values: tuple[str, ...] = ()
     lowest: float | str | None = None
@@ -93,9 +95,14 @@ class ColumnSchema(Configuration):
             raise ValueError("expected separator if kind is labels, and only then")
         if (self.kind == "date") != bool(self.parts) or (self.kind == "text") != (self.buckets > 0):
             raise ValueError("expected parts if kind is date, and buckets if kind is text, and only then")
+        self._check_ngrams()
         self._check_fill()
         self._check_range()
         self._check_interval()
+
+    def _check_ngrams(self) -> None:
+        if self.ngrams[0] > self.ngrams[1] or (self.ngrams != NGRAMS and self.kind != "text"):
+            raise ValueError("ngrams are the shortest length and the longest, and only if kind is text")
 
     def _check_range(self) -> None:
         given = (self.lowest, self.highest)
@@ -146,6 +153,7 @@ class ColumnSchema(Configuration):
 
     @property
     def has_categories(self) -> bool:
+        """Whether its values are categories: of the kinds "category", "boolean" and "labels"."""
         return self.kind in ("category", "boolean", "labels")
 
     @property
@@ -205,7 +213,7 @@ class ColumnSchema(Configuration):
             self._note_outside(column, moments, faults, report)
         elif self.kind == "text":
             texts = column.as_texts()
-            out[present] = hash_texts(texts.texts or (), self.buckets)[texts.values[present]]
+            out[present] = hash_texts(texts.texts or (), self.buckets, self.ngrams)[texts.values[present]]
         elif self.kind == "labels":
             out[...] = self._which_labels(column, present, faults, report)
         else:

@@ -223,7 +223,7 @@ class _Learner:
         if kind == "identifier":
             raise DataError(f"{self.place}: an identifier is no input; leave it out of inputs, or give it another kind")
         if kind == "text":
-            return ColumnSchema(self.name, kind, buckets=declared.buckets)
+            return ColumnSchema(self.name, kind, buckets=declared.buckets, ngrams=declared.ngrams)
         if kind == "labels":
             return self._labels().replace(unknown=self.spec.unknown_policy(self.name))
         categories = self._categories()

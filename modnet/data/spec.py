@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from modnet.configuration.fields import Configuration, field
 from modnet.data.date_parts import DatePart
 from modnet.data.options import Decimal, Negative, ReadOptions, Thousands
+from modnet.data.text_hashing import LONGEST_NGRAM, NGRAMS
 from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
@@ -71,6 +72,7 @@ class ColumnSpec(Configuration):
         parts: of a date: "day", the running day; "year"; "month", "day_of_month", "day_of_week", "day_of_year", "hour".
             By default those that vary.
         buckets: of a text, how many numbers it becomes.
+        ngrams: of a text, the lengths of its n-grams in characters, from the shortest to the longest.
         separator: of labels, what stands between them; by default ";", "|" or ",", whichever most texts have.
     """
 
@@ -89,6 +91,7 @@ class ColumnSpec(Configuration):
     date_format: str | None = None
     parts: tuple[DatePart, ...] | None = None
     buckets: int = field(default=64, minimum=1)
+    ngrams: tuple[int, int] = field(default=NGRAMS, minimum=1, maximum=LONGEST_NGRAM)
     separator: str = ""
 
     def check(self) -> None:
@@ -107,13 +110,15 @@ class ColumnSpec(Configuration):
             )
 
             DateFormat(self.date_format)
+        if self.ngrams[0] > self.ngrams[1]:
+            raise ValueError(f"ngrams = {show(self.ngrams)}; expected the shortest length, then the longest")
         self._check_kind()
 
     def _check_kind(self) -> None:
         """Refuses options that mean nothing for the kind."""
         of_kind = {
             "date": ("date_format", "parts"),
-            "text": ("buckets",),
+            "text": ("buckets", "ngrams"),
             "number": ("decimal", "thousands", "unit"),
             "labels": ("separator",),
         }

@@ -9,14 +9,17 @@ import numpy as np
 
 from modnet.arrays import Array
 
-LENGTHS = (3, 4)
-"""Of n-grams, in characters."""
+NGRAMS = (3, 4)
+"""The lengths of n-grams, from the shortest to the longest, in characters."""
+
+LONGEST_NGRAM = 16
+"""In characters: a longer one is in hardly any two texts."""
 
 LONGEST = 1_000
 """Only so many characters of a text are looked at."""
 
 
-def hash_texts(texts: Sequence[str], buckets: int) -> Array:
+def hash_texts(texts: Sequence[str], buckets: int, ngrams: tuple[int, int] = NGRAMS) -> Array:
     """Each text as a point on the unit sphere, float64 (texts, buckets); zeros for a text without letters or digits.
 
     The n-grams of the text in small letters, with a blank at both ends, are counted in the bucket that a hash gives
@@ -24,13 +27,17 @@ def hash_texts(texts: Sequence[str], buckets: int) -> Array:
 
     Source: K. Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009. The hash is CRC-32
     (ISO 3309) of the UTF-8 bytes, which is the same everywhere.
+
+    Args:
+        ngrams: the lengths of the n-grams, from the shortest to the longest.
     """
+    lengths = range(ngrams[0], ngrams[1] + 1)
     found = np.zeros((len(texts), buckets))
     for row, text in enumerate(texts):
         words = f" {' '.join(text[:LONGEST].casefold().split())} "
-        grams = [words[start : start + n] for n in LENGTHS for start in range(len(words) - n + 1)]
+        grams = [words[start : start + n] for n in lengths for start in range(len(words) - n + 1)]
         hashes = np.array([crc32(gram.encode("utf-8", "surrogatepass")) for gram in grams], np.int64)
         signs = np.where(hashes & 1, 1.0, -1.0)
         np.add.at(found[row], (hashes >> 1) % buckets, signs)
-    lengths = np.sqrt((found * found).sum(axis=1, keepdims=True))
-    return found / np.where(lengths > 0, lengths, 1)
+    norms = np.sqrt((found * found).sum(axis=1, keepdims=True))
+    return found / np.where(norms > 0, norms, 1)

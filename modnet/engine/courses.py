@@ -11,6 +11,7 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.errors import DataError
 from modnet.kinds.figures import VALIDATION, figure_title
+from modnet.pictures.curves import is_logarithmic
 from modnet.pictures.figure import draw
 from modnet.pictures.palette import FIRST, QUIET, SECOND, colour
 from modnet.words import legible
@@ -109,6 +110,10 @@ def _line(axes: Any, values: Any, **options: Any) -> None:
 def _label(axes: Any, name: str) -> None:
     axes.set(xlabel="epoch", ylabel=figure_title(name))
     axes.xaxis.get_major_locator().set_params(integer=True)
+    drawn = np.concatenate([line.get_ydata() for line in axes.lines if line.get_linestyle() != ":"] or [[]])
+    known = drawn[np.isfinite(drawn)]
+    if len(known) and is_logarithmic(float(known.min()), float(known.max())):
+        axes.set_yscale("log")
     axes.grid(visible=True)
 
 

@@ -125,6 +125,7 @@ class Context:
 
     @property
     def rng(self) -> np.random.Generator:
+        """The source of random numbers of this pass."""
         if self._rng is None:
             # Made late: importing numpy.random takes half as long as importing numpy, and few predictions need it.
             self._rng = np.random.default_rng(0)
@@ -136,6 +137,7 @@ class Context:
 
     @property
     def progress(self) -> Progress | None:
+        """Where the run stands; None without a run."""
         ask = self._shared.ask_progress
         return None if ask is None else ask()
 

@@ -48,6 +48,7 @@ class Parameter(Record):
     member_axes: int = 0
 
     def fans(self) -> tuple[int, int]:
+        """(fan_in, fan_out) for the initializer: those that were given, or those of the shape."""
         fan_in, fan_out = _fans(self.shape[self.member_axes :])
         return (
             self.fan_in if self.fan_in is not None else fan_in,
@@ -97,6 +98,7 @@ class State(Record):
     member_axes: int = 0
 
     def fans(self) -> tuple[int, int]:
+        """(fan_in, fan_out) of its shape, for an initializer."""
         return _fans(self.shape[self.member_axes :])
 
     def for_members(self, members: int) -> State:

@@ -168,7 +168,12 @@ def _same_shape(first: Shape, second: Shape) -> bool:
 
 
 class WeightedLoss(Use):
-    """The loss of one output, with its weight in the sum over all outputs."""
+    """The loss of one output, with its weight in the sum over all outputs.
+
+    Attributes:
+        loss: the loss.
+        weight: its factor in the sum.
+    """
 
     kind: ClassVar[str] = "loss"
 

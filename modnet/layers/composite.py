@@ -63,6 +63,10 @@ class Repeat(Composite, type="repeat"):
 
     The repetitions are named 1, 2, ...: `repeat_1.2.linear_1.weight`. Inside a repetition, its input has the name
     `input`.
+
+    Attributes:
+        count: how many times.
+        layers: the nodes of one repetition; their output has the shape of their input.
     """
 
     count: int = field(minimum=1, maximum=10_000)

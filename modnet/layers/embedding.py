@@ -39,6 +39,7 @@ class Embedding(Layer, type="embedding"):
         embedding_size: the length of a vector; by default by the size of the vocabulary, min(600, 1.6 n^0.56), the rule
             of fastai (J. Howard, S. Gugger, "fastai: A Layered API for Deep Learning", 2020).
         padding: the id that fills the end of shorter sequences; a mask for later layers is made from ids (time,).
+        weight_initializer: of the vectors.
 
     Raises:
         DataError: from `forward`, for an id out of range.

@@ -37,6 +37,12 @@ class Linear(Layer, type="linear"):
     Shapes: (in,) -> (out,), and (time, in) -> (time, out), each step separately. Parameters: weight (in, out), the
     transpose of torch's, and bias (out,).
 
+    Attributes:
+        out_features: the size of the last axis of the output.
+        bias: whether b is added.
+        weight_initializer: of W.
+        bias_initializer: of b.
+
     Raises:
         ShapeError: samples that do not have one or two axes, or a last axis without a fixed size.
     """

@@ -26,10 +26,10 @@ MOST_MEMBERS = 10_000
 class EnsembleMean(Layer, type="ensemble_mean"):
     """The mean over the members of an ensemble: of their probabilities, or of their numbers.
 
-    Shapes: (members, ...) -> (...). At the network's end it is used in prediction only: in training the loss of each
-    member is measured by itself, with the target of the sample.
+    Shapes: (members, ...) -> (...). As the last layer it takes part in prediction only: training measures the loss of
+    each member separately, with the target of the sample.
 
-    Source: Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, equation 2 with one and the same weight.
+    Source: Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, equation 2 with equal weights.
 
     Raises:
         ShapeError: samples without an axis of members of fixed size.
@@ -87,8 +87,9 @@ class PerMember(Composite, type="per_member"):
     """A separate layer for each member of an ensemble, with its own parameters and state.
 
     Shapes: (members, ...) -> (members, ...), or with `shared` (...) -> (members, ...). The arrays are those of the
-    layer with a first axis of members, `per_member_1.linear_1.weight` (members, in, out); each member's are drawn by
-    themselves. A `linear` layer is one batched product, any other layer runs once for each member.
+    layer with a first axis of members, `per_member_1.linear_1.weight` (members, in, out); the first values of
+    each member are drawn separately. A `linear` layer is one batched product, any other layer runs once for each
+    member.
 
     Attributes:
         layer: the layer.

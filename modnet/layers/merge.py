@@ -46,7 +46,7 @@ def _check_one_shape(inputs: Sequence[Array]) -> None:
 class Add(Layer, type="add"):
     """The sum of two or more inputs of the same shape.
 
-    A step of the output counts if all masks of the inputs include it.
+    Where inputs have masks, a step of the output counts if all of them include it.
 
     Raises:
         ShapeError: inputs of different shapes; from `forward` if a variable axis differs.
@@ -80,7 +80,7 @@ class Add(Layer, type="add"):
 class Multiply(Layer, type="multiply"):
     """The element-wise product of two or more inputs of the same shape.
 
-    A step of the output counts if all masks of the inputs include it.
+    Where inputs have masks, a step of the output counts if all of them include it.
 
     Raises:
         ShapeError: inputs of different shapes; from `forward` if a variable axis differs.
@@ -121,7 +121,8 @@ class Multiply(Layer, type="multiply"):
 class Concatenate(Layer, type="concatenate"):
     """Two or more inputs, joined along an axis; their other axes must be equal.
 
-    A step of the output counts if all masks of the inputs include it; along time the masks are joined as well.
+    Where inputs have masks, a step of the output counts if all of them include it; along time the masks are joined as
+    well.
 
     Attributes:
         axis: of a sample: 0 is its first, -1 its last.

@@ -73,7 +73,11 @@ class Dropout(Layer, type="dropout"):
 
 
 class GaussianNoise(Layer, type="gaussian_noise"):
-    """In training adds normal noise, y = x + standard_deviation * N(0, 1); in prediction it returns x itself."""
+    """In training adds normal noise, y = x + standard_deviation * N(0, 1); in prediction it returns x itself.
+
+    Attributes:
+        standard_deviation: of the noise, in the unit of x.
+    """
 
     streams = True
     repeats = True

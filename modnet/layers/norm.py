@@ -74,15 +74,19 @@ class BatchNorm(Layer, type="batch_norm"):
     Mean and variance are computed over all axes but the last, for dense layers, sequences and channels-last images.
     Parameters scale and shift (gamma and beta in the paper): (features,).
 
-    In training they are those of the batch, with the variance divided by n, and update the running ones:
-    running = (1 - momentum) * running + momentum * batch, where the batch variance is divided by n - 1. This is torch's
-    convention; a momentum of 0.1 here is 0.9 in Keras. In prediction the running ones are used. They are also used, and
-    not updated, in training for a batch with a single value per feature, which has no variance. Steps that a mask
-    leaves out are normalized like the others, but do not count in mean and variance. Of a batch that several processes
-    share, mean and variance are those of all its rows.
+    In training they are those of the batch, with the variance divided by n. They also update the running mean and
+    variance: running = (1 - momentum) * running + momentum * batch, with a variance of the batch divided by n - 1. This
+    is torch's convention; a momentum of 0.1 here is 0.9 in Keras. Prediction uses the running mean and variance.
+    So does training, without an update, for a batch with a single value per feature, which has no variance. Steps that
+    a mask leaves out are normalized like the others, but do not count in mean and variance. Where several processes
+    share a batch, mean and variance are those of all its rows.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2; running means instead of a final pass over the
     data are common practice.
+
+    Attributes:
+        momentum: the share of the newest batch in the running mean and variance.
+        epsilon: is added to the variance, so that a constant feature divides by no zero.
 
     Raises:
         ShapeError: the last axis has no fixed size.
@@ -222,6 +226,7 @@ class LayerNorm(Layer, type="layer_norm"):
 
     Attributes:
         axes: the number of last axes.
+        epsilon: is added to the variance.
 
     Raises:
         ShapeError: too few axes, or one of them has no fixed size.
@@ -295,6 +300,9 @@ class RMSNorm(Layer, type="rms_norm"):
     The mean runs over the last axis; scale is (features,). Unlike layer_norm it does not subtract the mean or shift.
 
     Source: Zhang and Sennrich 2019, arXiv:1910.07467; epsilon is not in the paper and keeps a zero row finite.
+
+    Attributes:
+        epsilon: is added to the mean of the squares.
 
     Raises:
         ShapeError: the last axis has no fixed size.

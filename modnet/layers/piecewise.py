@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class PiecewiseEncoding(Layer, type="piecewise_encoding"):
-    """Encodes each feature by how far it goes through each of its bins: y = clip((x - left) / width, 0, 1).
+    """Encodes each feature by its position in each of its bins: y = clip((x - left) / width, 0, 1).
 
-    A bin below x has 1, a bin above it 0, and the bin of x the part that is below x, so that a linear map of the
-    code is a piecewise linear function of x: a network learns steps and bends from it that it hardly finds in x
-    itself. The bins are those between the quantiles of the training rows, at equal distances from the least number to
-    the greatest; if quantiles are equal there are fewer, and the last ones are always 0. Outside of the range of
-    the training rows the code stays as at its ends; give x to the network too, with `concatenate`. The bins are
-    learnt before the first epoch and are not trained; before that the code is 0.
+    The code is 1 for a bin below x, 0 for a bin above x, and a fraction for the bin that x is in. A linear map of the
+    code is therefore a piecewise linear function of x: a network learns steps and bends from it that are hard to learn
+    from x itself. The bins lie between quantiles of the training rows that divide these into equal parts. Where
+    quantiles are equal there are fewer bins, and the last ones are always 0. Outside the range of the training rows the
+    code stays as at its ends; so give the network x too, by `concatenate`. The bins are learnt before the first epoch
+    and are not trained; before that the code is 0.
 
     Shapes: (features,) -> (features * bins,), and (time, features) -> (time, features * bins). State: left and slope
     (features, bins), where slope is 1 / width, or 0 for a bin that is not used; samples, the number of rows.

@@ -164,17 +164,21 @@ class Standardize(Layer, type="standardize"):
     than float32 has. If the layer reads an input of the network, it therefore subtracts the mean from the numbers as
     they were given, in float64.
 
-    With `robust`, the median is used instead of the mean, and the interquartile range, q75 - q25, instead of the
-    deviation (scikit-learn's RobustScaler). A few cells that are far away then do not make all others almost equal. If
-    half of the numbers of a feature are the same, its range is 0, and its deviation is used. For more than 2^23
-    numbers, both are those of a random sample of the rows.
+    With `robust`, the median takes the place of the mean, and the interquartile range, q75 - q25, that of the deviation
+    (scikit-learn's RobustScaler): a few outliers then do not press all other numbers together. Where half of the
+    numbers of a feature are the same, its range is 0, and its deviation is taken. Of more than 2^23 numbers, both are
+    those of a random sample of the rows.
 
-    With `clip`, numbers beyond the range of the training data become the ends of that range. So an outlier in new data
-    does not take the network where it has learnt nothing.
+    With `clip`, a number outside the range of the training data becomes the nearer end of that range. An outlier then
+    does not take the network into a region in which it has learnt nothing.
 
     State: mean (features,), deviation (features,), samples (the number of rows; 0 before training), mean_rest
     (features,), the digits of such a mean that do not fit into `mean`, otherwise 0; with `clip` lowest and highest
     (features,), the range of y in training.
+
+    Attributes:
+        robust: whether the median and the interquartile range are taken.
+        clip: whether numbers outside the range of the training data become the nearer end of it.
 
     Raises:
         ShapeError: the last axis has no fixed size.

@@ -31,12 +31,12 @@ class Temperature(Layer, type="temperature"):
     """Makes probabilities less confident, or more: y_i = p_i^(1/T) / sum(p_j^(1/T)) over the last axis.
 
     T > 1 makes the probabilities more equal, T < 1 less; the most probable class stays the same. For p = softmax(z)
-    this is softmax(z / T). For a single probability, as after sigmoid, and where the last axis is 1,
+    this is softmax(z / T). Where a probability stands by itself, as after sigmoid, and where the last axis is 1,
     y = p^(1/T) / (p^(1/T) + (1 - p)^(1/T)), which for p = sigmoid(z) is sigmoid(z / T).
 
     T is the state `temperature`. It is 1 while the network is trained, which changes nothing, and at the end of the
-    training it is fitted on the validation rows, to minimise their log loss. `modnet calibrate` puts this
-    layer after a network that was trained without it. A probability that has underflowed to 0 counts as the
+    training it is fitted to the validation rows, so that their log loss is the lowest. `modnet calibrate` puts this
+    layer behind a network that was trained without it. A probability that has underflowed to 0 is taken for the
     smallest normal number; its derivative is 0.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv:1706.04599, section 4.2.

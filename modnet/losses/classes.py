@@ -39,6 +39,10 @@ class ClassLoss(LastAxisLoss):
     """A loss of class probabilities and a target class, or a distribution over the classes, along the last axis.
 
     For the options and shapes see `CrossEntropy`.
+
+    Attributes:
+        label_smoothing: s, the share of the target that is spread evenly over the classes.
+        class_weights: a number for each class, or name = weight, or "balanced".
     """
 
     joint_with = ("softmax", "log_softmax")

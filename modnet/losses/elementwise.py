@@ -83,6 +83,9 @@ class Huber(ResidualLoss, type="huber"):
     Shapes: prediction and target (batch, ...). After `unstandardize` both, and `delta`, are in deviations of the
     target. Source: Huber 1964, Annals of Mathematical Statistics 35 (1). This is torch's huber_loss; its smooth_l1_loss
     is this one divided by delta.
+
+    Attributes:
+        delta: the residual at which the square becomes a straight line.
     """
 
     delta: float = field(default=1.0, above=0.0)
@@ -165,7 +168,11 @@ class Hinge(ElementwiseLoss, type="hinge"):
 
 
 class BinaryLoss(ElementwiseLoss):
-    """A loss of probabilities of labels, each of which is present or absent by itself, as sigmoid gives them."""
+    """A loss of probabilities of labels, each of which is present or absent by itself, as sigmoid gives them.
+
+    Attributes:
+        class_weights: of the classes 0 and 1: two numbers, or name = weight, or "balanced".
+    """
 
     joint_with = ("sigmoid",)
     weighted = True
@@ -228,6 +235,10 @@ class BinaryCrossEntropy(BinaryLoss, type="binary_cross_entropy"):
     pos_weight: above 1 it makes a missed positive cost more than a false alarm; the mean is not divided by it.
     `class_weights`, for one output, are those of `cross_entropy`: for the classes 0 and 1, by name, or "balanced"; the
     mean over samples is weighted by them.
+
+    Attributes:
+        label_smoothing: s, how far targets are moved towards 1/2.
+        positive_weight: a factor of the loss of positive targets.
 
     Raises:
         DataError: for a prediction or a target outside [0, 1].

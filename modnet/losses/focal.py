@@ -24,6 +24,9 @@ class Focal(ClassLoss, type="focal"):
     Source: Lin et al. 2017, arXiv:1708.02002, equation 4, with softmax instead of sigmoid; `binary_focal` is the form
     of the paper.
 
+    Attributes:
+        gamma: how much the loss of samples that are right already is reduced; 0 for not at all.
+
     Raises:
         DataError: for labels that are not classes, or rows or predictions that are not probabilities.
     """
@@ -97,6 +100,10 @@ class BinaryFocal(BinaryLoss, type="binary_focal"):
     many easy negatives.
 
     Source: Lin et al. 2017, arXiv:1708.02002, equation 5; torchvision's sigmoid_focal_loss.
+
+    Attributes:
+        gamma: how much the loss of samples that are right already is reduced; 0 for not at all.
+        alpha: the factor of the positives; the negatives have 1 - alpha.
 
     Raises:
         DataError: for a prediction or a target outside [0, 1].

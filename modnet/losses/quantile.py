@@ -26,6 +26,9 @@ class Quantile(MeasuredLoss, type="quantile"):
     and target are in deviations of the target.
 
     Source: Koenker and Bassett 1978, Econometrica 46 (1); scikit-learn's mean_pinball_loss.
+
+    Attributes:
+        quantiles: q of each output, such as [0.1, 0.5, 0.9].
     """
 
     positions = True

@@ -56,6 +56,9 @@ class TopKAccuracy(Share, type="top_k_accuracy"):
     """The share of positions whose true class is among the k with the highest scores.
 
     In a tie the later class counts as the higher one, as in scikit-learn. With k classes or fewer the value is 1.
+
+    Attributes:
+        k: how many of the highest scores count.
     """
 
     k: int = field(default=5, minimum=1)

@@ -183,6 +183,9 @@ class CalibrationError(Metric, type="calibration_error"):
     With a single output the confidence is that of the more probable class, as with two outputs.
 
     Source: Guo et al. 2017, arXiv:1706.04599, equation 3, and the 15 bins of its experiments.
+
+    Attributes:
+        bins: how many intervals of confidence there are.
     """
 
     measures = "classes"

@@ -149,7 +149,7 @@ def _fill(
     if beginning is not None:
         file.seek(0)
         _write(file, memoryview(beginning()))
-    if old is not None and os.name == "posix":
+    if old is not None and hasattr(os, "fchown"):  # Windows has other permissions
         _adopt(file, old)
     if durable:
         _sync(file)
@@ -291,7 +291,7 @@ def _finish(file: FileIO) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

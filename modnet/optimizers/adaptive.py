@@ -15,7 +15,13 @@ from modnet.optimizers.moments import accumulate, add_l2, flush_subnormals, shri
 
 
 class AdaptiveMoments(Optimizer):
-    """The base of Adam and its relatives: their fields, and moments M and V of the gradient and of its square."""
+    """The base of Adam and its relatives: their fields, and moments M and V of the gradient and of its square.
+
+    Attributes:
+        beta1: how much of the mean of the gradient is kept in each step.
+        beta2: how much of the mean of its square is kept in each step.
+        epsilon: is added to the root, so that nothing is divided by zero.
+    """
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -87,6 +93,9 @@ class NAdam(AdaptiveMoments, type="nadam"):
 
     Source: Dozat 2016, "Incorporating Nesterov momentum into Adam"; this variant, with m = beta1 m + (1 - beta1) g
     where the report has mu_t, is that of torch.
+
+    Attributes:
+        momentum_decay: how fast the momentum rises from beta1 / 2 to beta1.
     """
 
     learning_rate: float = field(default=2e-3, minimum=0.0)
@@ -143,6 +152,12 @@ class RMSProp(Optimizer, type="rmsprop"):
 
     Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning"; centered: Graves 2013,
     arXiv:1308.0850, equations 38 to 45, where epsilon is inside the root.
+
+    Attributes:
+        smoothing: how much of the mean of the square is kept in each step.
+        epsilon: is added to the root, so that nothing is divided by zero.
+        momentum: how much of the last step is added to the next one.
+        centered: whether the square of the mean gradient is subtracted from v.
     """
 
     learning_rate: float = field(default=0.01, minimum=0.0)
@@ -194,6 +209,9 @@ class AdaGrad(Optimizer, type="adagrad"):
 
     Source: Duchi, Hazan and Singer 2011, "Adaptive subgradient methods", the diagonal form. (Keras starts with s = 0.1,
     not 0.)
+
+    Attributes:
+        epsilon: is added to the root, so that nothing is divided by zero.
     """
 
     @property

@@ -18,6 +18,11 @@ class SGD(Optimizer, type="sgd"):
     The velocity is not scaled by the learning rate, so that a change of the rate applies at once to all of it (as in
     torch; in Sutskever et al. 2013 and Keras the rate is part of the velocity, which makes a difference while the rate
     changes). The default learning rate is that of Keras, 0.01; torch's is 0.001.
+
+    Attributes:
+        momentum: how much of the velocity is kept in each step.
+        dampening: the share of a gradient that is left out of the velocity.
+        nesterov: whether the step looks ahead along the velocity.
     """
 
     learning_rate: float = field(default=0.01, minimum=0.0)
@@ -70,6 +75,10 @@ class Lion(Optimizer, type="lion"):
     for `adamw`, and a weight decay larger by the same factor.
 
     Source: Chen et al. 2023, arXiv:2302.06675, algorithm 2.
+
+    Attributes:
+        beta1: the share of m in the direction of a step.
+        beta2: how much of m is kept in each step.
     """
 
     @property

@@ -55,6 +55,12 @@ class Muon(AdaptiveMoments, type="muon"):
     Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", with its coefficients
     (3.4445, -4.7750, 2.0315), which bring singular values to between 0.7 and 1.2; rates and moments are those of its
     code. torch.optim.Muon is the same except for defaults and bfloat16.
+
+    Attributes:
+        momentum: how much of M is kept in each step.
+        nesterov: whether B looks ahead along M.
+        newton_schulz: how many steps bring the singular values near 1.
+        vector_learning_rate: the rate of parameters with one axis.
     """
 
     by_parameter: ClassVar[bool] = True

@@ -16,8 +16,11 @@ WIDE, HIGH, ACROSS = 300, 180, 3
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 30, 34
 """The space around the curves of a panel, for its texts, in pixels."""
 
-TICKS = 4
+TICKS = 5
 """About how many numbers an axis has."""
+
+LOGARITHMIC = 20.0
+"""Values of which the greatest is more than so many times the least are drawn on a logarithmic scale."""
 
 MOST_POINTS = 400
 """How many points of a curve are drawn."""
@@ -47,10 +50,17 @@ def curves_drawing(panels: Sequence[Panel], title: str) -> Drawing:
     return Drawing("\n".join(parts) + "\n", across * WIDE, -(-len(panels) // across) * HIGH, title)
 
 
+def is_logarithmic(low: float, high: float) -> bool:
+    """Whether values from a least to a greatest one are drawn on a logarithmic scale."""
+    return low > 0 and high > LOGARITHMIC * low
+
+
 def _panel(panel: Panel) -> Iterator[str]:
     epochs = max(map(len, panel.curves.values()), default=0)
     known = [value for values in panel.curves.values() for value in values if math.isfinite(value)] or [0.0, 1.0]
-    across, down = _Scale(1, max(epochs, 2), LEFT, WIDE - RIGHT), _Scale(min(known), max(known), HIGH - BOTTOM, TOP)
+    across = _Scale(1, max(epochs, 2), LEFT, WIDE - RIGHT)
+    upright = _LogarithmicScale if is_logarithmic(min(known), max(known)) else _Scale
+    down = upright(min(known), max(known), HIGH - BOTTOM, TOP)
     yield text_at(LEFT, 12, legible(panel.title, 24), size=12, weight=600)
     yield from _axes(across, down)
     for mark in panel.marks:
@@ -118,3 +128,23 @@ class _Scale:
         step = max(1.0, round(step)) if whole else step
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [place * step for place in range(first, last + 1)]
+
+
+class _LogarithmicScale(_Scale):
+    """From a positive number to its place in pixels, by its logarithm."""
+
+    def __init__(self, low: float, high: float, start: float, end: float) -> None:
+        super().__init__(math.log10(low), math.log10(high), start, end)
+
+    def __call__(self, value: float) -> float:
+        return super().__call__(math.log10(value))
+
+    def ticks(self, whole: bool = False) -> list[float]:
+        """Powers of ten within the scale; of few, their multiples by 2 and 5 too."""
+        first, last = math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9)
+        step = max(1, -(-(last - first + 1) // TICKS))
+        powers = [10.0**power for power in range(first, last + 1, step)]
+        if last - first >= 2:
+            return powers
+        between = [size * 10.0**power for power in range(first - 1, last + 1) for size in (2, 5)]
+        return sorted([*powers, *(tick for tick in between if self.low <= math.log10(tick) <= self.high)])

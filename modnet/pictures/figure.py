@@ -45,20 +45,44 @@ def draw(
     """
     if path is not None:
         check_format(path)
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-        from matplotlib.text import Text
-    except ImportError:
-        raise MissingExtra("matplotlib", extra=extra, purpose="plotting" if extra == "plot" else "a report") from None
+    require_matplotlib(extra)
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
     with rc_context(_style()):
         figure = _with_picture(Figure)(figsize=size, layout="constrained")
         fill(figure)
         for text in figure.findobj(Text):
             text.set_parse_math(False)  # a $ in the name of a column is a $
+        for axes in figure.axes:
+            _plain_numbers(axes.xaxis)
+            _plain_numbers(axes.yaxis)
     if path is not None:
         write_whole(path, drawn(figure, PurePath(path).suffix[1:].lower()))
     return figure
+
+
+def require_matplotlib(extra: str = "plot") -> None:
+    """Checks that pictures can be drawn.
+
+    Args:
+        extra: with which matplotlib is installed, for the message.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise MissingExtra("matplotlib", extra=extra, purpose="plotting" if extra == "plot" else "a report") from None
+
+
+def _plain_numbers(axis: Any) -> None:
+    """Writes the numbers of a logarithmic axis without formulas, which would stay as they are."""
+    if axis.get_scale() == "log":
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
 
 
 def _style() -> dict[Any, Any]:
@@ -72,6 +96,7 @@ def _style() -> dict[Any, Any]:
         "font.size": 9,
         "grid.alpha": 0.3,
         "legend.frameon": False,
+        "path.simplify_threshold": 0.4,
     }
 
 
@@ -136,8 +161,8 @@ def _svg_file(element: str) -> str:
 def _with_picture(figure: Any) -> Any:
     """A class of figures that notebooks display without matplotlib's own integration (pyplot)."""
 
-    class Picture(figure):  # type: ignore[misc]
+    class Figure(figure):  # type: ignore[misc]
         def _repr_png_(self) -> bytes:
             return _saved(self, "png", dpi=100)
 
-    return Picture
+    return Figure

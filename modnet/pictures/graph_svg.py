@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from modnet.pictures.graph import HEIGHT, SIZE, WIDTH, Box, Edge, Placed, Point
 from modnet.pictures.layout import without_label
@@ -19,7 +19,7 @@ STROKES = {"input": FIRST, "output": THIRD, "node": "currentColor"}
 
 def graph_drawing(placed: Placed, title: str) -> Drawing:
     """The graph as SVG."""
-    panels = list(_panels(placed.boxes))
+    panels = _panels(placed.boxes)
     left = -min([0.0, *(x for x, *_ in panels)])
     right = max([placed.width, *(x + width for x, _, width, *_ in panels)])
     above = -min([0.0, *(y for _, y, *_ in panels)])
@@ -33,17 +33,33 @@ def graph_drawing(placed: Placed, title: str) -> Drawing:
 _Panel = tuple[float, float, float, float, str]
 
 
-def _panels(boxes: Sequence[Box]) -> Iterator[_Panel]:
+def _panels(boxes: Sequence[Box]) -> list[_Panel]:
     """(x, y, width, height, name) of the panel around each composite of several boxes; the outer ones first.
 
     A composite among whose boxes another one stands has none.
     """
-    groups = dict.fromkeys(box.group[: depth + 1] for box in boxes for depth in range(len(box.group)))
-    for group in sorted(groups, key=len):
-        own = [box for box in boxes if box.group[: len(group)] == group]
-        panel = _around(own, group)
-        if len(own) > 1 and len([box for box in boxes if _touches(box, panel)]) == len(own):
-            yield panel
+    found: list[_Panel] = []
+    levels: dict[frozenset[int], int] = {}
+    for inside, name in sorted(_composites(boxes).items(), key=lambda item: len(item[0])):
+        levels[inside] = 1 + max((level for inner, level in levels.items() if inner < inside), default=-1)
+        panel = _around([boxes[place] for place in inside], levels[inside], name)
+        if {place for place, box in enumerate(boxes) if _touches(box, panel)} == inside:
+            found.append(panel)
+    return found[::-1]
+
+
+def _composites(boxes: Sequence[Box]) -> dict[frozenset[int], str]:
+    """The positions of the boxes of a composite of several -> its name, behind those of others with the same boxes."""
+    places: dict[tuple[str, ...], set[int]] = {}
+    for place, box in enumerate(boxes):
+        for depth in range(len(box.group)):
+            places.setdefault(box.group[: depth + 1], set()).add(place)
+    names: dict[frozenset[int], str] = {}
+    for group in sorted(places, key=len):
+        inside = frozenset(places[group])
+        if len(inside) > 1:
+            names[inside] = f"{names[inside]}.{group[-1]}" if inside in names else group[-1]
+    return names
 
 
 def _touches(box: Box, panel: _Panel) -> bool:
@@ -51,24 +67,23 @@ def _touches(box: Box, panel: _Panel) -> bool:
     return x - WIDTH < box.x < x + width and y - HEIGHT < box.y < y + height
 
 
-def _around(boxes: Sequence[Box], group: tuple[str, ...]) -> _Panel:
-    """The panel of a composite around its boxes."""
-    inner = max(len(box.group) for box in boxes) - len(group)
-    far, strip = PANEL + STEP * inner, STRIP + (STRIP + STEP) * inner
+def _around(boxes: Sequence[Box], level: int, name: str) -> _Panel:
+    """The panel around the boxes of a composite, within which there are so many levels of others."""
+    far, strip = PANEL + STEP * level, STRIP + (STRIP + STEP) * level
     across, down = [box.x for box in boxes], [box.y for box in boxes]
     width, height = max(across) - min(across) + WIDTH + strip + far, max(down) - min(down) + HEIGHT + 2 * far
-    return min(across) - strip, min(down) - far, width, height, group[-1]
+    return min(across) - strip, min(down) - far, width, height, name
 
 
 def _panel(panel: _Panel) -> str:
     x, y, width, height, name = panel
     middle = y + height / 2
-    across, down = x + STRIP - 4, middle
+    across, down = x + STRIP - 6, middle
     turned = f"rotate(-90 {across:.1f} {down:.1f})"
     shown = legible(name, max(4, int(height / (0.6 * SIZE))))
     return (
         f'<g><title>{escaped(name)}</title><rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
-        'rx="8" fill-opacity="0.045" stroke="currentColor" stroke-opacity="0.25"/>'
+        'rx="8" fill-opacity="0.035" stroke="currentColor" stroke-opacity="0.25"/>'
         + text_at(across, down, shown, transform=turned, opacity=0.75)
         + "</g>"
     )

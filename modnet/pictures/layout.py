@@ -20,7 +20,7 @@ LANE, ACROSS, BESIDE, DOWN = 14, 30, 20, 42
 SWEEPS = 12
 """How often the order and the places of boxes are improved."""
 
-STAYING = 50.0
+STAYING = 1000.0
 """The weight of the distance of a box from where it is wanted; that of a line that passes by is 1."""
 
 CUTS = 48

@@ -131,10 +131,12 @@ class Report:
 
     @property
     def failures(self) -> list[Row]:
+        """The rules that the component breaks."""
         return [row for row in self.rows if row.status == "failed"]
 
     @property
     def passed(self) -> list[Row]:
+        """The rules that it keeps."""
         return [row for row in self.rows if row.status == "passed"]
 
     def faults(self) -> str:

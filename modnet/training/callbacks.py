@@ -54,8 +54,8 @@ class EpochLog(Callback):
                 f"{self.type}: {path} exists and is not the log of a training, so it is not overwritten; remove it, or "
                 "choose another path"
             )
-        lines = path.read_text().splitlines(keepends=True) if run.step and path.exists() else []
-        path.write_text(self.kept(lines, run.history.epochs))
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if run.step and path.exists() else []
+        path.write_text(self.kept(lines, run.history.epochs), encoding="utf-8", newline="\n")
 
     def modnet_epoch_ended(self, run: Run) -> None:
         record = {"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 6)}
@@ -113,7 +113,7 @@ class JSONLog(EpochLog, type="json_log"):
             name: value.tolist() if isinstance(value, np.ndarray) else value if math.isfinite(value) else None
             for name, value in record.items()
         }
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(plain) + "\n")
 
 
@@ -138,11 +138,11 @@ class CSVLog(EpochLog, type="csv_log"):
 
     def add(self, path: Path, record: Mapping[str, Any]) -> None:
         cells = dict(_cells(record))
-        with path.open(newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             names, *rows = [*csv.reader(file)] or [[]]
         further = [name for name in cells if name not in names]
         made = [cells.get(name, "") for name in (*names, *further)]
-        with path.open("w" if further else "a", newline="") as file:
+        with path.open("w" if further else "a", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             if further:
                 writer.writerow([*names, *further])

@@ -9,7 +9,7 @@ from typing import Any
 
 from modnet.kinds.figures import number_text
 from modnet.training.run import Run
-from modnet.words import counted
+from modnet.words import counted, time_text
 
 INTERVAL = 0.3
 """Least seconds between two drawings: each is a message to the browser."""
@@ -69,7 +69,7 @@ class LiveCurves:
 
 
 def _seconds(run: Run) -> str:
-    return f", {sum(run.history.seconds):.1f} s"
+    return f", {time_text(sum(run.history.seconds))}"
 
 
 class _Shown:

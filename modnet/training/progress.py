@@ -134,7 +134,6 @@ class _Screen:
         self.bar: Any = None
         self.task: Any = None
         self.listening = ExitStack()
-        self.announcements: set[str] = set()
         self.before = 0
         self.output = _Output()
         self.width: int | None = None
@@ -191,15 +190,14 @@ class _Screen:
         if run.batches_per_epoch is None:
             return ""
         whole = run.training.epochs * run.batches_per_epoch
-        return time_left(_steps_done(run) - self.before, whole - self.before, now - self.began)
+        left = time_left(_steps_done(run) - self.before, whole - self.before, now - self.began)
+        may_stop = any(used.callback.type == "early_stopping" for used in run.training.callbacks)
+        return f"{left} at most" if left and may_stop else left
 
     def announced(self, text: str) -> None:
-        """Says what the run has to wait for, each thing once; on standard error, as it is no line of the table."""
-        if text in self.announcements:
-            return
-        self.announcements.add(text)
+        """Says what the run has to wait for, on standard error where there is no bar: it is no line of the table."""
         if self.bar is not None:
-            self.write(text)
+            self.write(folded(text, self.width))
         elif sys.stderr is not None:
             with suppress(OSError, ValueError):
                 print(text, file=sys.stderr, flush=True)

@@ -21,6 +21,7 @@ from modnet.screen import folded, with_bars
 from modnet.training.run import Run
 from modnet.training.temperatures import NO_TEMPERATURE
 from modnet.training.train import merged_training, prepare
+from modnet.waiting import advance
 from modnet.words import in_columns
 
 SMOOTHING = 0.9
@@ -203,11 +204,15 @@ class _Notes:
         self.losses.append(run.loss)
         self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * run.loss
         self.smoothed.append(self._mean / (1 - SMOOTHING ** len(self.losses)))
+        advance("steps", len(self.losses), self._steps)
         if len(self.losses) == self._steps:
             run.stop("the greatest rate was reached")
         elif self.smoothed[-1] > HOPELESS * min(self.smoothed):
             self.ended = f"ended: the loss is {HOPELESS:g} times its lowest"
             run.stop(self.ended)
+
+    def modnet_training_ended(self) -> None:
+        advance("steps", self._steps, self._steps)
 
     def search(self) -> RateSearch:
         if not self.losses:

@@ -26,10 +26,10 @@ class EarlyStopping(Callback, type="early_stopping"):
     The figure itself says whether better is greater or smaller. An epoch in which it is nan counts as one without
     improvement, and the first such epoch triggers a warning.
 
-    Each member of an ensemble has its own best epoch, by its own figure, as if it were trained
-    alone. When it has not improved for so long, its training is over, and the others go on; the run ends with the last
-    of them, and each member has its own best weights then. Without
-    validation, or for a figure of the training, all members together are measured, and have one best epoch.
+    Each member of an ensemble has a best epoch of its own, by the figure of the member alone, as if it were trained
+    alone. When a member has not improved for `patience` epochs, its training is over, and the others go on. The run
+    ends with the last member, and each then has its own best weights. Without validation, or for a figure of the
+    training, all members are measured together and have one best epoch.
 
     Fields:
         patience: the number of epochs without improvement after which the run stops.
@@ -37,9 +37,9 @@ class EarlyStopping(Callback, type="early_stopping"):
         minimum_delta: a smaller change than this does not count as an improvement.
         restore_best: whether the network ends with the weights and state of the best epoch, for any end of the run,
             even if it diverged.
-        latest: whether of several epochs with the same best value the latest counts. A share of right answers among few
-            rows takes few values, and the later of two equal epochs was trained for longer. It is no improvement, and
-            gives no new patience.
+        latest: whether of several epochs with the same best value the latest is the best one, and not the first. An
+            accuracy on few rows takes few values, so that this happens often. An equal value is no improvement: the
+            patience does not begin again.
 
     Source: Prechelt 1998, "Early stopping - but when?", the criterion UP counted in epochs.
     """

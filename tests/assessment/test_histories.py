@@ -34,8 +34,9 @@ LOGS = [("csv_log", "log.csv"), ("json_log", "log.jsonl")]
 @pytest.mark.parametrize("name", ["m.modnet", "log.csv", "log.jsonl"])
 def test_it_is_that_of_the_training(folder, name):
     place, history = folder
-    found = read_history(place / name)
+    found, metrics = read_history(place / name).history, read_history(place / name).metrics
     assert found.epochs == 4
+    assert (metrics.get("loss") is not None) == (name == "m.modnet")
     for figure in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
         np.testing.assert_array_equal(found[figure], history[figure])
     assert len(found.seconds) == (0 if name == "m.modnet" else 4)
@@ -47,7 +48,7 @@ def test_a_log_that_is_being_written_has_the_epochs_so_far(folder, tmp_path):
     (tmp_path / "log.jsonl").write_text(text[:-20])
     (tmp_path / "log.csv").write_text((place / "log.csv").read_text()[:-20])
     for name in ("log.jsonl", "log.csv"):
-        assert read_history(tmp_path / name)["loss"].tolist() == history["loss"][:3].tolist()
+        assert read_history(tmp_path / name).history["loss"].tolist() == history["loss"][:3].tolist()
 
 
 def test_what_is_not_finite_is_nan(tmp_path):
@@ -55,7 +56,7 @@ def test_what_is_not_finite_is_nan(tmp_path):
     line = '{"epoch": %d, "step": 4, "seconds": 0.1, "learning_rate": 0.01, "loss": %s}\n'
     (tmp_path / "a.jsonl").write_text(line % (1, "null") + line % (2, "2.5"))
     for name in ("a.csv", "a.jsonl"):
-        np.testing.assert_array_equal(read_history(tmp_path / name)["loss"], [np.nan, 2.5])
+        np.testing.assert_array_equal(read_history(tmp_path / name).history["loss"], [np.nan, 2.5])
 
 
 @pytest.mark.parametrize(
@@ -81,5 +82,11 @@ def test_another_file_is_refused(name, text, tmp_path):
 def test_a_model_without_a_training_has_no_history(tmp_path):
     network = modnet.build({"network": {"input": [2], "layers": [linear(3)]}})
     modnet.save(network, tmp_path / "m.modnet")
-    with pytest.raises(modnet.DataError, match=r"m\.modnet: there is no epoch in it"):
+    with pytest.raises(modnet.DataError, match=r"m\.modnet: the file has no history"):
         read_history(tmp_path / "m.modnet")
+
+
+def test_a_log_without_an_epoch_is_told(tmp_path):
+    (tmp_path / "log.jsonl").write_text("")
+    with pytest.raises(modnet.DataError, match=r"log\.jsonl: no epoch of the training has ended yet"):
+        read_history(tmp_path / "log.jsonl")

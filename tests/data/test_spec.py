@@ -49,6 +49,14 @@ def test_a_table_gives_what_the_constructor_gives():
         ({"train": "a.csv", "validation": 1.5}, "data.validation: expected a number > 0 and < 1 or"),
         ({"train": "a.csv", "validation": 0}, "data.validation: expected a number > 0 and < 1 or"),
         ({"train": "a.csv", "missing": "means"}, 'found "means"; did you mean "mean"?'),
+        (
+            {"train": "a.csv", "columns": {"a": {"ngrams": [3, 1]}}},
+            "ngrams = [3, 1]; expected the shortest length, then the longest",
+        ),
+        (
+            {"train": "a.csv", "columns": {"a": {"kind": "number", "ngrams": [1, 3]}}},
+            'ngrams is for a text, found kind = "number"',
+        ),
         ({"train": "a.csv", "target": ["a", "a"]}, 'data: target names "a" twice'),
         ({"train": "a.csv", "inputs": ["b", "b"]}, 'data: inputs names "b" twice'),
         ({"train": "a.csv", "inputs": {"p": ["b", "b"]}}, 'data: inputs.p names "b" twice'),

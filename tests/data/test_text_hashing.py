@@ -25,6 +25,12 @@ def test_the_hash_is_the_same_everywhere():
     )
 
 
+def test_the_lengths_of_the_ngrams():
+    assert (hash_texts(["ab"], 4000, (2, 2)) != 0).sum() == 3  # " a", "ab", "b "
+    assert (hash_texts(["ab"], 4000, (1, 4)) != 0).sum() == 3 + 3 + 2 + 1  # a blank occurs twice
+    np.testing.assert_array_equal(hash_texts(["abc"], 64, (3, 4)), hash_texts(["abc"], 64))
+
+
 @given(st.lists(st.text(max_size=20), max_size=5), st.integers(1, 40))
 def test_lengths_are_one_or_nought(texts, buckets):
     found = hash_texts(texts, buckets)

@@ -90,3 +90,16 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
 def test_a_single_epoch_can_be_seen():
     (axes,) = modnet.History({"loss": [1.0]}).plot().axes
     assert axes.lines[0].get_marker() == "o"
+
+
+def test_values_of_many_sizes_have_a_logarithmic_scale():
+    course = {"loss": [100.0, 1.0, float("nan")], "validation_loss": [50.0, 2.0, 3.0], "accuracy": [0.0, 0.5, 1.0]}
+    assert [axes.get_yscale() for axes in modnet.History(course).plot().axes] == ["log", "linear"]
+    assert [axes.get_yscale() for axes in modnet.plot_histories({"a": course, "b": COURSE}).axes] == ["log", "linear"]
+
+
+def test_a_logarithmic_axis_has_plain_numbers(tmp_path):
+    modnet.History({"loss": [100.0, 1.0]}).plot(tmp_path / "a.svg")
+    texts = ["".join(text.itertext()) for text in ET.parse(tmp_path / "a.svg").iter("{http://www.w3.org/2000/svg}text")]
+    assert {"1", "10", "100", "loss", "epoch"} <= set(texts)
+    assert not [text for text in texts if "math" in text]

@@ -2,12 +2,14 @@
 
 import shutil
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
 import modnet
 from modnet.engine.drawing import sketch_of
 
+ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -106,3 +108,8 @@ def test_an_ensemble_and_ids_can_be_drawn():
     assert "ensemble_mean_1" in str(texts_of(network_of([linear(), linear(2)], members=3).plot()))
     layers = [{"type": "embedding", "vocabulary_size": 9, "embedding_size": 3}, "flatten", linear(2)]
     assert "(5, 3)" in texts_of(network_of(layers, (5,)).plot())
+
+
+def test_the_picture_in_the_documentation_is_what_is_drawn(without_graphviz):
+    network = modnet.build(ROOT / "examples" / "penguins" / "penguins.toml")
+    assert (ROOT / "docs" / "pictures" / "penguins-network.svg").read_text() == network.plot().file()

@@ -51,7 +51,7 @@ DATA = {
         "old": {"kind": "boolean"},
         "sold": {"kind": "date", "date_format": "%d.%m.%Y %H:%M"},
         "built": {"kind": "date", "date_format": "%b %d, %Y", "missing": "most_frequent"},
-        "note": {"kind": "text", "buckets": 32},
+        "note": {"kind": "text", "buckets": 32, "ngrams": [2, 5]},
         "tags": {"kind": "labels", "separator": ";", "unknown": "code"},
         "code": {"kind": "category", "unknown": "code"},
     },

@@ -68,7 +68,17 @@ def test_what_is_not_finite_leaves_a_gap():
 
 @pytest.mark.parametrize(
     "values",
-    [[], [1.0], [2.0, 2.0], [0.0, 0.0], [float("nan")], [1e308, -1e308], [1e-320, 2e-320], [5e15, 5e15 + 1]],
+    [
+        [],
+        [1.0],
+        [2.0, 2.0],
+        [0.0, 0.0],
+        [float("nan")],
+        [1e308, -1e308],
+        [1e-320, 2e-320],
+        [1e-300, 1e300],
+        [5e15, 6e15],
+    ],
     ids=str,
 )
 def test_any_values_can_be_drawn(values):
@@ -84,3 +94,13 @@ def test_a_long_curve_keeps_its_end():
     points = points_of(line)
     assert len(points) <= MOST_POINTS + 1
     assert points[-1][1] == min(y for _, y in points)
+
+
+def test_values_of_many_sizes_have_a_logarithmic_scale():
+    found = curves(training=[10.0, 1.0, 0.1])
+    (line,) = found.iter(f"{SVG}polyline")
+    (_, first), (_, middle), (_, last) = points_of(line)
+    assert middle == pytest.approx((first + last) / 2, abs=0.1)
+    assert {"10", "1", "0.1"} <= {element.text for element in found.iter(f"{SVG}text")}
+    texts = [element.text for element in curves(training=[1.5, 0.03]).iter(f"{SVG}text")]
+    assert {"0.05", "0.1", "0.2", "0.5", "1"} <= set(texts)

@@ -12,6 +12,7 @@ from modnet.assessment.pictures import short, write_figure
 from modnet.assessment.search.names import short_names, value_text
 from modnet.assessment.search.result import DONE, PRUNED, SearchResult, Trial
 from modnet.kinds.figures import figure_title
+from modnet.pictures.curves import is_logarithmic
 from modnet.pictures.figure import draw
 from modnet.pictures.palette import FIRST, QUIET, SECOND
 
@@ -64,7 +65,7 @@ def _of(found: SearchResult, outcome: str) -> list[Trial]:
 def _scale(axes: Any, found: SearchResult) -> None:
     """A figure that spans more than one order of magnitude has a logarithmic axis."""
     values = [trial.value for trial in _of(found, DONE) if trial.value is not None]
-    if min(values) > 0 and max(values) > 20 * min(values):
+    if is_logarithmic(min(values), max(values)):
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
 

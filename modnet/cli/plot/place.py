@@ -9,12 +9,23 @@ from typing import Any
 from modnet.assessment.pictures import write_figure
 from modnet.cli.output import echo
 from modnet.cli.places import check_place
-from modnet.pictures.figure import check_format
+from modnet.pictures.figure import check_format, require_matplotlib
 from modnet.words import readable_bytes
 
 
-def place_of(output: str | None, source: str, kind: str, check: Callable[[Path], object] = check_format) -> Path:
-    """The file to write: what `-o` says, or `penguins-history.svg` beside penguins.modnet.
+def figure_place(output: str | None, source: str, kind: str) -> Path:
+    """The file to write a figure of matplotlib to: what `-o` says, or `penguins-history.svg` beside penguins.modnet.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        DataError, ModnetError: as `place_of`.
+    """
+    require_matplotlib()
+    return place_of(output, source, kind, check_format)
+
+
+def place_of(output: str | None, source: str, kind: str, check: Callable[[Path], object]) -> Path:
+    """The file to write a picture to: what `-o` says, or `penguins-network.svg` beside penguins.toml.
 
     Args:
         check: refuses a suffix of which no picture is written.

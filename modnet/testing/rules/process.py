@@ -138,7 +138,7 @@ def answer() -> None:
 
 def _define(path: Path) -> None:
     """Makes the classes of a program that is run as __main__, without running it."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     kept = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
     tree.body = [
         step

@@ -54,7 +54,7 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
     key_weight and value_weight; then output_weight (heads * head_size, features), and a bias of each. Each of the parts
     is initialised as a weight of its own.
 
-    Steps that a mask leaves out are looked at by nobody. A step that can look at none gets the output of zeros.
+    No step looks at a step that a mask leaves out. A step that can look at none gets the output for zeros.
 
     Memory grows with the sequences' length, not with its square (see `modnet_attention.tiles`). In a stream, where
     attention is causal, keys and values of all steps so far are kept.
@@ -73,6 +73,8 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
         dropout: the rate at which weights become 0 in training.
         bias: whether the maps to q, k and v have a bias.
         output_bias: whether the output has one; by default as `bias`.
+        weight_initializer: of all weights.
+        bias_initializer: of all biases.
 
     Raises:
         ShapeError: samples with other than two axes or without fixed features; features that `heads` do not divide;

@@ -60,7 +60,7 @@ class FeedForward(Composite, type="feed_forward"):
 
 
 class TransformerBlock(Composite, type="transformer_block"):
-    """Attention and then a feed-forward layer, each with a norm and a path around it.
+    """Attention and then a feed-forward layer, each with a norm and a residual connection.
 
     With `norm_first`, x + F(norm(x)) for each of the two; without it, norm(x + F(x)) as in the first transformers.
     Shapes: (time, features) -> the same. The block stands for

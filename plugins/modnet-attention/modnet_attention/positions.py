@@ -53,6 +53,7 @@ class PositionalEmbedding(Layer, type="positional_embedding"):
 
     Attributes:
         max_length: the number of positions.
+        weight_initializer: of the vectors.
 
     Raises:
         ShapeError: samples of other shapes, or a longer time axis; from `forward` where that is variable.
@@ -94,7 +95,7 @@ class PositionalEmbedding(Layer, type="positional_embedding"):
 
 
 class SinusoidalEmbedding(Layer, type="sinusoidal_embedding"):
-    """Adds to each step waves at its position: y[t, 2i] = x[t, 2i] + sin(t / base^(2i / features)), cos at 2i + 1.
+    """Adds sines and cosines of the position: y[t, 2i] = x[t, 2i] + sin(t / base^(2i / features)), cos at 2i + 1.
 
     Shapes: (time, features) -> the same. There is nothing to train and no longest sequence. In a stream positions go on
     from piece to piece.
@@ -129,15 +130,15 @@ class SinusoidalEmbedding(Layer, type="sinusoidal_embedding"):
 
 
 class RotaryEmbedding(Layer, type="rotary_embedding"):
-    """Turns pairs of features by angles that grow with the position.
+    """Rotates pairs of features by angles that grow with the position.
 
     Of each head, size = features / heads wide, the features i and i + size / 2 are turned at step t by the angle
     t / base^(2i / size). Shapes: (time, features) -> the same. There is nothing to train and no longest sequence. In a
     stream positions go on from piece to piece.
 
-    The product of a turned query and a turned key depends on their distance only, so this belongs
-    between the maps that make queries and keys and an attention that has none of its own; `multi_head_attention`, which
-    has, does the same to its queries and keys with `rotary = true`, and turning its input instead is something else.
+    The product of a rotated query and a rotated key depends on their distance only. So this layer belongs between the
+    maps that make queries and keys, and an attention without such maps. `multi_head_attention` has maps of its own: use
+    its option `rotary = true`. To rotate its input is not the same.
 
     Source: Su et al. 2021, arXiv:2104.09864, equation 15, which pairs neighbours (2i, 2i + 1); halves are paired here,
     as in GPT-NeoX and Llama: the same up to the order of features.

@@ -105,7 +105,13 @@ def own_operation(dtype: str, source: str) -> int:
 
 
 def _code(dtype: str, main: str, name: str) -> ctypes.CDLL:
-    """Compiled code of this text and of the headers, from the cache or new."""
+    """Compiled code of this text and of the headers, from the cache or new.
+
+    Raises:
+        ModnetError: this system has no such code, or see `_compiled`.
+    """
+    if sys.platform == "win32":
+        raise modnet.ModnetError('engine "compiled" is for Linux and macOS; "onnxruntime" runs on Windows')
     folder, key = cache_folder(), _key(dtype, main)
     if folder is None or not key:
         # Nothing that another program, or another machine, may have made is loaded, and nothing is left behind.
@@ -163,7 +169,7 @@ def _processor() -> str:
         if sys.platform == "darwin":
             names = ("machdep.cpu.brand_string", "hw.optional")
             return subprocess.run(["/usr/sbin/sysctl", *names], capture_output=True, text=True, check=True).stdout
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n")[0].splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0].splitlines()
     except (OSError, subprocess.SubprocessError):
         return ""
     wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part", "CPU variant")
@@ -208,8 +214,6 @@ def _compiler() -> list[str]:
     Raises:
         ModnetError: there is none.
     """
-    if sys.platform == "win32":
-        raise modnet.ModnetError('engine "compiled" is for Linux and macOS; "onnxruntime" runs on Windows')
     given = shlex.split(os.environ.get("CC", ""))
     for command in [given] if given else [[name] for name in COMPILERS]:
         if found := shutil.which(command[0]):

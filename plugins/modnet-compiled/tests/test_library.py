@@ -11,6 +11,7 @@ import pytest
 from modnet_compiled import library
 
 import modnet
+from modnet.waiting import listening
 
 ASK = """
 import numpy as np, modnet
@@ -65,6 +66,23 @@ def test_two_processes_at_once(tmp_path, quick_compiler):
     assert not third.returncode, said
 
 
+class Heard(list):
+    def announced(self, text):
+        self.append(text)
+
+    def advanced(self, what, done, whole):
+        raise AssertionError
+
+
+def test_a_compilation_is_announced_and_what_is_in_the_cache_is_not(quick_compiler, cache):
+    heard = Heard()
+    with listening(heard):
+        for _ in range(2):
+            library._code("float32", "int own;", "own")
+    (text,) = heard
+    assert text == "compiling C code for this processor by quick-cc, which takes some seconds"
+
+
 def test_no_compiler(cache, monkeypatch):
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
@@ -74,6 +92,13 @@ def test_no_compiler(cache, monkeypatch):
     with pytest.raises(modnet.ModnetError, match='CC, "mycc", is not there'):
         library.library.__wrapped__("float32")
     assert not list(cache.iterdir())
+
+
+def test_windows(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delattr(os, "geteuid")
+    with pytest.raises(modnet.ModnetError, match='"onnxruntime" runs on Windows'):
+        library.library.__wrapped__("float32")
 
 
 def test_a_compiler_that_fails(cache, tmp_path, monkeypatch):

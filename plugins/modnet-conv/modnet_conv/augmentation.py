@@ -100,8 +100,11 @@ class RandomShift(Layer, type="random_shift"):
 class RandomCrop(Layer, type="random_crop"):
     """A part of an image: (more height, more width, channels) -> (height, width, channels).
 
-    In training at a random place; in prediction in the middle, a pixel nearer to the top left where that does not come
-    out even. For crops of an image with zeros around it, in its own size, see random_shift.
+    In training at a random place; in prediction in the middle, or one pixel nearer to the top left where both margins
+    cannot be equal. For crops of an image with zeros around it, in its own size, see random_shift.
+
+    Attributes:
+        height, width: of the part.
 
     Raises:
         ShapeError: samples that are no images, smaller than the part, or of variable size.

@@ -109,7 +109,15 @@ def with_bias(layer: Any, weight: Parameter, outputs: int) -> Mapping[str, Param
 
 
 class Convolution(Windowed):
-    """What conv1d, conv2d and conv3d have in common."""
+    """What conv1d, conv2d and conv3d have in common.
+
+    Attributes:
+        out_channels: how many kernels there are.
+        groups: the channels are cut into so many parts, each connected to its own part of the outputs.
+        bias: whether each output channel has a bias.
+        weight_initializer: of the kernels.
+        bias_initializer: of the biases.
+    """
 
     # A `Configuration` may have a field without a default behind those with one; type checkers know dataclasses only.
     repeats = True
@@ -216,11 +224,18 @@ class MaskedConvolution(Convolution):  # type: ignore[misc]
 class Conv1d(masks.OwnEnds, MaskedConvolution, type="conv1d"):  # type: ignore[misc]
     """Convolution along time: (time, channels) -> (windows, out_channels). For options see conv2d.
 
-    Weight: (kernel_size, channels / groups, out_channels), which is torch's with the axes turned round. Padding on the
-    left alone, `padding = [kernel_size - 1, 0]`, is causal: no output depends on a later step.
+    Weight: (kernel_size, channels / groups, out_channels), which is torch's with its axes in reverse order. Padding on
+    the left alone, `padding = [kernel_size - 1, 0]`, is causal: no output depends on a later step.
 
     Steps that a mask leaves out count as zeros, like padding. A sequence that ends early gives as many windows as it
     would by itself; the output's mask says which.
+
+    Attributes:
+        kernel_size: how many steps a window has.
+        stride: steps from window to window.
+        padding: zeros around the sequence: "valid" for none; "same" for ceil(steps / stride) windows; a number for both
+            ends; or [before, after].
+        dilation: steps from one step of a window to the next.
 
     Raises:
         ShapeError: samples that are no sequences, or shorter than a window.
@@ -263,6 +278,10 @@ class Conv2d(Convolution, type="conv2d"):  # type: ignore[misc]
 class Conv3d(Convolution, type="conv3d"):  # type: ignore[misc]
     """Convolution of volumes: (depth, height, width, channels) -> (windows ..., out_channels). For options see conv2d.
 
+    Attributes:
+        kernel_size, stride, dilation: one number, or [depth, vertical, horizontal].
+        padding: zeros around the volume, as of conv2d.
+
     Raises:
         ShapeError: samples that are no volumes, or smaller than a window; channels that `groups` does not divide.
     """
@@ -277,7 +296,7 @@ class Conv3d(Convolution, type="conv3d"):  # type: ignore[misc]
 class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
     """Convolution of each channel by itself: (height, width, channels) -> (..., channels * depth_multiplier).
 
-    Output k of channel c stands at c * depth_multiplier + k. Weight: (kernel height, kernel width, channels *
+    Output k of channel c has the index c * depth_multiplier + k. Weight: (kernel height, kernel width, channels *
     depth_multiplier). The same as a conv2d with groups = channels, and faster.
 
     Source: Sifre 2014, "Rigid-motion scattering for image classification"; Chollet 2017, arXiv:1610.02357.
@@ -285,6 +304,9 @@ class DepthwiseConv2d(Windowed, type="depthwise_conv2d"):
     Attributes:
         kernel_size, stride, padding, dilation: as of conv2d.
         depth_multiplier: how many outputs each channel has.
+        bias: whether each output channel has a bias.
+        weight_initializer: of the kernels.
+        bias_initializer: of the biases.
 
     Raises:
         ShapeError: samples that are no images, or smaller than a window.
@@ -409,6 +431,7 @@ class SeparableConv2d(Composite, type="separable_conv2d"):
         out_channels: of the pointwise convolution.
         kernel_size, stride, padding, dilation, depth_multiplier: of the depthwise one.
         bias: whether the pointwise convolution has one.
+        depthwise_initializer, pointwise_initializer: of the kernels of both parts.
     """
 
     out_channels: int = field(minimum=1)
@@ -447,9 +470,9 @@ class SeparableConv2d(Composite, type="separable_conv2d"):
 class ConvTranspose2d(Layer, type="conv_transpose2d"):
     """The transposed map of a convolution: (height, width, channels) -> (larger height, larger width, out_channels).
 
-    Each element is spread over a window of the output, by the kernel, and what comes to lie on one place is added up.
-    Along an axis of size n the output has (n - 1) * stride + (kernel_size - 1) * dilation + 1 elements, less the
-    padding, plus output_padding; with "same", n * stride.
+    The kernel spreads each element over a window of the output; where windows overlap, they are added. Along an axis of
+    size n the output has (n - 1) * stride + (kernel_size - 1) * dilation + 1 elements, less the padding, plus
+    output_padding; with "same", n * stride.
 
     Weight: (kernel height, kernel width, out_channels / groups, channels), Keras's order; of torch's it is `permute(2,
     3, 1, 0)`.
@@ -462,6 +485,10 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
             [vertical, horizontal]; or [[top, bottom], [left, right]].
         output_padding: lines that the output has more at the bottom and the right; with explicit padding only.
         groups: the channels are cut into so many parts, each connected to its own part of the outputs.
+        out_channels: how many kernels there are.
+        bias: whether each output channel has a bias.
+        weight_initializer: of the kernels.
+        bias_initializer: of the biases.
 
     Raises:
         ShapeError: samples that are no images; an output without elements; channels that `groups` does not divide.

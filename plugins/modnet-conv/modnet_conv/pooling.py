@@ -138,10 +138,15 @@ def _fold(context: Context, combine: np.ufunc, parts: list[Array], out: Array) -
 
 
 class MaxPool1d(masks.OwnEnds, MaxPool, type="max_pool1d"):
-    """The greatest number in each window: (time, channels) -> (windows, channels). For options see max_pool2d.
+    """The maximum of each window: (time, channels) -> (windows, channels). For options see max_pool2d.
 
-    Steps that a mask leaves out are never the greatest; a window without any step gives zeros. The mask of the windows
-    is as that of conv1d.
+    Steps that a mask leaves out are never the maximum; a window without any step gives zeros. The mask of the output is
+    that of conv1d.
+
+    Attributes:
+        pool_size: how many steps a window has.
+        stride: steps from window to window, by default `pool_size`.
+        padding: of the ends, as of conv1d; what is added never is the maximum.
     """
 
     axes = 1
@@ -151,9 +156,10 @@ class MaxPool1d(masks.OwnEnds, MaxPool, type="max_pool1d"):
 
 
 class MaxPool2d(MaxPool, type="max_pool2d"):
-    """The greatest number in each window: (height, width, channels) -> (windows down, windows across, channels).
+    """The maximum of each window: (height, width, channels) -> (windows down, windows across, channels).
 
-    Where several are the greatest, the first of them, row by row, takes the gradient. Padding never is the greatest.
+    Where several elements are the maximum, the first of them, row by row, gets the gradient. Padding is never the
+    maximum.
 
     Attributes:
         pool_size: of a window: one number, or [vertical, horizontal].
@@ -257,7 +263,13 @@ class AveragePool1d(masks.OwnEnds, AveragePool, type="average_pool1d"):
     """The mean of each window: (time, channels) -> (windows, channels). For options see average_pool2d.
 
     Steps that a mask leaves out do not count, or count as zeros where padding does; a window without any step gives
-    zeros. The mask of the windows is as that of conv1d.
+    zeros. The mask of the output is that of conv1d.
+
+    Attributes:
+        pool_size: how many steps a window has.
+        stride: steps from window to window, by default `pool_size`.
+        padding: zeros at the ends, as of conv1d.
+        count_padding: whether they count in the mean.
     """
 
     axes = 1
@@ -284,10 +296,10 @@ class AveragePool2d(AveragePool, type="average_pool2d"):
 
 
 class GlobalMaxPool(Layer, type="global_max_pool"):
-    """The greatest number over all axes but the last: (height, width, channels) or (time, features) -> (channels,).
+    """The maximum over all axes but the last: (height, width, channels) or (time, features) -> (channels,).
 
-    Of sequences with a mask only the steps count that it leaves; a sequence without any gives zeros. Where several
-    numbers are the greatest, the first of them takes the gradient.
+    Steps that a mask leaves out do not count; a sequence without any step gives zeros. Where several numbers are the
+    maximum, the first of them gets the gradient.
 
     Raises:
         ShapeError: samples with fewer than two axes, or with an axis without elements.

@@ -26,6 +26,7 @@ class Upsample2d(Layer, type="upsample2d"):
 
     Attributes:
         scale_factor: one number, or [vertical, horizontal].
+        mode: how the pixels between are found.
 
     Raises:
         ShapeError: samples that are no images.

@@ -9,9 +9,10 @@ from modnet import Callback
 class MLflow(Callback, type="mlflow"):
     """Logs a run to MLflow, whose page `mlflow ui --backend-store-uri sqlite:///mlflow.db` shows.
 
-    At the beginning the parameters: single values of the training by their paths, and the network's size. Every epoch
-    the figures, the learning rate and the seconds. At the end the model with its card: the model file, which MLflow
-    loads as a pyfunc (`mlflow.pyfunc.load_model`), and `card.json` with spec, schema, history and results.
+    At the beginning it logs the parameters: single values of the training by their paths, and the network's size. Every
+    epoch it logs the figures, the learning rate and the seconds. At the end it logs the model with its card: the model
+    file, which MLflow loads as a pyfunc (`mlflow.pyfunc.load_model`), and `card.json` with spec, schema, history and
+    results.
 
     Fields:
         store: where runs are kept: `sqlite:///FILE`, relative to the working directory, or the address of a server. A ~

@@ -1,5 +1,7 @@
 """Whole trainings with the kernels and without them."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -80,3 +82,30 @@ def test_kernels_can_be_switched_off(monkeypatch):
     registry = modnet.Registry(lambda: POINTS)
     optimizer = SGD()
     assert registry.kernels.method(optimizer, "update", np.dtype("float32")) == optimizer.update
+
+
+def test_a_compilation_is_announced(tmp_path):
+    """In a process of its own, whose loops are in no cache."""
+    code = """
+import numpy as np
+from modnet.waiting import listening
+
+class Heard:
+    def announced(self, text):
+        print(text)
+    def advanced(self, what, done, whole):
+        raise AssertionError
+
+from modnet_numba.activations import silu
+with listening(Heard()):
+    for dtype in (np.float32, np.float64):
+        silu(np.ones(4, dtype), np.ones(4, dtype))
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    told = [
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert told[0].startswith("compiling loops for this processor by numba")
+    assert told[0].count("\n") == 1
+    assert told[1] == ""  # they are found on disk

@@ -13,7 +13,7 @@ from modnet_recurrent.recurrent import Recurrent
 
 
 class Bidirectional(Composite, type="bidirectional"):
-    """A recurrent layer from the first step to the last beside one from the last to the first, merged step by step.
+    """Two recurrent layers, one forward and one backward in time, whose outputs are merged at each step.
 
     Its nodes are called forward and backward: `bidirectional_1.forward.weight_input`. Shapes, with "concatenate":
     (time, features) -> (time, 2 hidden), or (2 hidden,) for a layer with `return_sequences = false`, which gives the

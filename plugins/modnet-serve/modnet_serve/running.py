@@ -62,6 +62,18 @@ def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> i
     return cut_off or server.app.cancelled
 
 
+def _listen_to_signals(loop: asyncio.AbstractEventLoop, end: Callable[[], None], look: Callable[[], None]) -> None:
+    """Lets signals call functions in the loop."""
+    for name, action in {"SIGTERM": end, "SIGINT": end, "SIGBREAK": end, "SIGHUP": look}.items():
+        number = getattr(signal, name, None)  # Windows has no SIGHUP, and it alone has SIGBREAK
+        if number is None:
+            continue
+        try:
+            loop.add_signal_handler(number, action)
+        except NotImplementedError:  # on Windows
+            signal.signal(number, lambda *_, action=action: loop.call_soon_threadsafe(action))
+
+
 async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, ready: Callable[[], None]) -> int:
     """Runs until a signal ends it, and gives how many requests a second signal has cut off."""
     cut_off = 0
@@ -93,9 +105,7 @@ async def _serve(http: uvicorn.Server, server: Server, listener: socket.socket, 
         task.add_done_callback(tasks.discard)
 
     # uvicorn's own handlers would raise the signal again when all is done, and the exit status would not be 0.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end)
-    loop.add_signal_handler(signal.SIGHUP, look)
+    _listen_to_signals(loop, end, look)
     if http.started:
         ready()
     await serving

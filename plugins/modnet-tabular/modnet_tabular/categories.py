@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class CategoryEmbedding(Layer, type="category_embedding"):
-    """A trained vector for each category; a category that the training did not have gets the mean of all others.
+    """A trained vector for each category; a category that was not in the training data gets the mean of all others.
 
-    The mean is weighted by the rows of each category, so that a network does for a new category, or a missing one, what
-    it would do for a row drawn by chance. The vector of an id that no training row has would keep its random first
-    values instead. Before training the layer is `embedding`.
+    The mean is weighted by the rows of each category, so that the network treats a new or a missing category like that
+    of a row drawn at random. Without this, the vector of an id that no training row has would keep its random first
+    values. Before training the layer is `embedding`.
 
     Shapes: ids (...) -> (..., embedding_size). Parameter: weight (vocabulary_size, embedding_size). State: shares
     (vocabulary_size,), of the training rows, and samples, their number.
@@ -36,6 +36,7 @@ class CategoryEmbedding(Layer, type="category_embedding"):
     Attributes:
         vocabulary_size: the number of ids, which are 0 ... vocabulary_size - 1.
         embedding_size: the length of a vector; by default by the size of the vocabulary, as of `embedding`.
+        weight_initializer: of the vectors.
 
     Raises:
         DataError: from `forward`, for an id out of range.

@@ -86,6 +86,10 @@ class NTKLinear(Linear, type="ntk_linear"):
     Attributes:
         bias_learning_rate: a factor of the rate for the bias.
         from_data: whether the first weights are made to fit the data.
+        out_features: the size of the last axis of the output.
+        bias: whether b is added.
+        weight_initializer: of V.
+        bias_initializer: of b.
     """
 
     bias_initializer: Initializer = Normal(standard_deviation=1.0)

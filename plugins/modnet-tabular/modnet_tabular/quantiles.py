@@ -30,10 +30,10 @@ FARTHEST = 5.199337582605575
 class QuantileTransform(Layer, type="quantile_transform"):
     """Gives each feature a normal distribution: y = Phi^-1(F(x)), with F the distribution in the training rows.
 
-    F is interpolated between quantiles at equal distances, from the least number to the greatest; where a number takes
-    more than one of them, it gets the middle of these. At and beyond both ends y is -5.2 and 5.2, and a feature that is
-    constant in training is 0. This is scikit-learn's QuantileTransformer. It is learnt before the first epoch; before
-    training the layer is the identity.
+    F is interpolated between quantiles at equal distances, from the least number to the greatest; where several
+    quantiles are the same number, it gets the middle of them. At and beyond both ends y is -5.2 and 5.2, and a feature
+    that is constant in training is 0. This is scikit-learn's QuantileTransformer. It is learnt before the first epoch;
+    before training the layer is the identity.
 
     There is a quantile for each 30 rows, 10 at least and `quantiles` at most, of a random sample of the rows for more
     than 2^23 numbers. Before they are taken the numbers get normal noise, so that equal numbers do not take the same

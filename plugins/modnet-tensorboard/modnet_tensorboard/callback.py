@@ -11,9 +11,9 @@ from modnet import Callback, field
 class TensorBoard(Callback, type="tensorboard"):
     """Writes a run for TensorBoard, which `tensorboard --logdir runs` shows.
 
-    Every epoch the figures (`loss/training`, `loss/validation`), the learning rate and the seconds; and, as often as
-    `histograms` says, histograms of all parameters and of the gradients of the epoch's last step. At the beginning the
-    graph, and the hyper-parameters: those of the training, and how large the network is.
+    Every epoch it writes the figures (`loss/training`, `loss/validation`), the learning rate and the seconds; and, as
+    often as `histograms` says, histograms of all parameters and of the gradients of the epoch's last step. At the
+    beginning it writes the graph, and the hyper-parameters: those of the training, and how large the network is.
 
     Fields:
         directory: where the runs are, each in a folder of its own, run_1, run_2 and so on; relative to the working

@@ -13,7 +13,7 @@ from modnet.words import show
 
 
 class Vocabulary(Callback, type="vocabulary"):
-    """Keeps the characters that ids stand for in the model file: as `vocabulary` in its metadata.
+    """Stores in the model file which character each id stands for, as `vocabulary` in its metadata.
 
     Attributes:
         characters: the character number 0, 1, ... of the vocabulary.

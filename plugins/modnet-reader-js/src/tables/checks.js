@@ -3,6 +3,7 @@
 import { ModelFileError } from "../errors.js";
 import { show } from "../words.js";
 import { WIDTHS, parseDate } from "./dates.js";
+import { LONGEST_NGRAM } from "./texts.js";
 
 const KINDS = ["number", "category", "boolean", "date", "text", "labels"];
 
@@ -40,6 +41,15 @@ const isDateFormat = (value) => isMap(value) && isText(value.date_format);
 /** @type {(value: any) => boolean} */
 const isShare = (value) => isNumber(value) && value > 0 && value < 1;
 
+/** @type {(value: any) => boolean} */
+const isRange = (value) =>
+  Array.isArray(value) &&
+  value.length === 2 &&
+  value.every(Number.isSafeInteger) &&
+  value[0] >= 1 &&
+  value[0] <= value[1] &&
+  value[1] <= LONGEST_NGRAM;
+
 /** Key of a column -> whether a value is right. @type {Record<string, (value: any) => boolean>} */
 const COLUMN = {
   name: isText,
@@ -53,6 +63,7 @@ const COLUMN = {
   date_format: orNothing(isDateFormat),
   parts: (value) => isTexts(value) && value.every((/** @type {string} */ part) => Object.hasOwn(WIDTHS, part)),
   buckets: (value) => Number.isSafeInteger(value) && value >= 0,
+  ngrams: isRange,
   separator: isText,
   missing_values: isTexts,
   lowest: orNothing((value) => isNumber(value) || isText(value)),

@@ -3,7 +3,7 @@
 import { counted, didYouMean, shorten, show } from "../words.js";
 import { WIDTHS, encodeDate, momentOfDate, parseDate } from "./dates.js";
 import { PLAIN, parseNumber } from "./numbers.js";
-import { hashText, splitLabels } from "./texts.js";
+import { NGRAMS, hashText, splitLabels } from "./texts.js";
 import { categoryKey, isCode, isNumber, strip, textOf } from "./values.js";
 
 /**
@@ -53,6 +53,8 @@ export class Column {
     this.parts = plain.parts ?? [];
     /** @type {number} */
     this.buckets = plain.buckets ?? 0;
+    /** @type {number[]} */
+    this.ngrams = plain.ngrams ?? NGRAMS;
     /** @type {string} */
     this.separator = plain.separator ?? "";
     this.lowest = plain.lowest ?? null;
@@ -133,7 +135,7 @@ export class Column {
     if (this.kind === "date") return (value, row, out, at) => this.writeDate(value, row, out, at, rows);
     if (this.kind === "text")
       return (value, _, out, at) => {
-        if (value !== null) hashText(textOf(value), out, at, this.buckets);
+        if (value !== null) hashText(textOf(value), out, at, this.buckets, this.ngrams);
       };
     const unknown = this.unknownMessages(rows);
     if (this.kind === "labels") return (value, row, out, at) => this.writeLabels(value, row, out, at, rows);

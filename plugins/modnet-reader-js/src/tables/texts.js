@@ -2,7 +2,10 @@
 
 import { casefold, strip, words } from "./values.js";
 
-const LENGTHS = [3, 4];
+/** The lengths of n-grams, from the shortest to the longest, where a file does not say. */
+export const NGRAMS = [3, 4];
+/** Of an n-gram. */
+export const LONGEST_NGRAM = 16;
 const LONGEST = 1000;
 
 const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -26,11 +29,12 @@ function crc32(text) {
  * @param {Float64Array} out
  * @param {number} at
  * @param {number} buckets
+ * @param {number[]} ngrams the lengths of the n-grams, from the shortest to the longest
  */
-export function hashText(text, out, at, buckets) {
+export function hashText(text, out, at, buckets, ngrams) {
   const signs = [...` ${words(casefold([...text].slice(0, LONGEST).join("")))} `];
   let length = 0;
-  for (const n of LENGTHS) {
+  for (let n = ngrams[0]; n <= ngrams[1]; n++) {
     for (let start = 0; start + n <= signs.length; start++) {
       const hash = crc32(signs.slice(start, start + n).join(""));
       out[at + ((hash >>> 1) % buckets)] += hash & 1 ? 1 : -1;
