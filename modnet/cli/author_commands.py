@@ -39,10 +39,10 @@ AUTHORS = (
         "Show what modnet runs on, what is slow or broken, and why.",
         """
         Show the versions, the processor, the library behind matrix products with its kernel, threads and speed, the
-        plugins, the extras that are missing, and the environment variables that matter. Below stands what is slow or
-        broken, each with what to do about it.
+        plugins, the extras that are missing, and the environment variables that matter. Below that it lists what is
+        slow or broken, and what to do about it.
 
-        Nothing in it says whose machine it is: without --paths no folder is shown, and it can be pasted into an issue.
+        The output does not identify the machine: without --paths no folder is shown, so you can paste it into an issue.
 
         \b
         Example:

@@ -28,7 +28,7 @@ FILES = (
         JSON: [{"model", "epochs", "best_epoch", "kept_epoch", "monitor",
                 "history": {figure: [value of each epoch]}}]
 
-        The weights in the file are those of the kept epoch, null where that cannot be told.
+        The weights in the file are those of the kept epoch, null if that is not known.
         """,
         argument("models", metavar="MODEL...", nargs=-1, required=True),
         option("--csv", "as_csv", is_flag=True, help="Print a table with a line for each epoch."),

@@ -6,7 +6,7 @@ import click
 
 from modnet.cli.command import PLUGIN, QUIET, READING, SET, Command, Group, argument, file
 
-_OUTPUT = file("-o", "--output", help="The picture: .svg, .png or .pdf; by default an .svg beside the first file.")
+_OUTPUT = file("-o", "--output", help="The picture: .svg, .png or .pdf; by default an .svg next to the first file.")
 
 PLOT = Group(
     "plot",
@@ -31,7 +31,7 @@ PLOT = Group(
         figure, with a colour for each.
 
         MODEL is a model file, of which only the header is read, or the file of a csv_log or json_log, also of a
-        training that still goes on.
+        training that is still running.
 
         \b
         Examples:
@@ -91,7 +91,7 @@ PLOT = Group(
           modnet plot network penguins.toml -o network.svg
         """,
         argument("file", metavar="SPEC|MODEL"),
-        file("-o", "--output", help="The picture: .svg, .dot, .png or .pdf; by default an .svg beside the file."),
+        file("-o", "--output", help="The picture: .svg, .dot, .png or .pdf; by default an .svg next to the file."),
         PLUGIN,
         SET,
     ),
