@@ -112,7 +112,7 @@ def _about_classes(task: Task, goal: Goal) -> Iterator[str]:
         share = counts[often] / counts.sum()
         yield (
             f"{name}: {share:.1%} of the rows are {names[often]}, so always predicting it is right as often; look at "
-            "balanced_accuracy and auc, and choose a threshold when predicting"
+            "balanced_accuracy and auc, and choose a threshold when predicting (predict --threshold)"
         )
     rare = [f"{names[place]} ({counted(int(counts[place]), 'row')})" for place in np.flatnonzero(counts < FEW_ROWS)]
     if rare:

@@ -248,7 +248,7 @@ class _Text:
         """The options of a column that are not the default."""
         lines = []
         for option, value in column.plain().items():
-            if value not in (getattr(ColumnSpec, option), []):
+            if getattr(column, option) != getattr(ColumnSpec, option):
                 said = _inline(tuple(value) if isinstance(value, list) else value)
                 missing = self.task.guesses[name].profile.missing
                 about = f"  # {missing:,} rows have no target" if value == "drop" else ""

@@ -30,7 +30,7 @@ def test_a_rare_class_has_its_base_rate_and_metrics_that_show_it():
     rare = task(y=[["no", "yes"][n % 50 == 0] for n in range(ROWS)])
     assert notices(rare) == [
         "y: 98.0% of the rows are no, so always predicting it is right as often; look at balanced_accuracy and auc, "
-        "and choose a threshold when predicting"
+        "and choose a threshold when predicting (predict --threshold)"
     ]
     assert metrics_for(rare, rare.goals[0]) == ("accuracy", "balanced_accuracy", "auc")
     even = task(y=[["no", "yes"][n % 3 == 0] for n in range(ROWS)])

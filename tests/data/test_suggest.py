@@ -95,6 +95,12 @@ def test_missing_values():
     assert spec.data.columns["kind of pet"].missing == "drop"
 
 
+def test_a_column_has_the_options_that_were_found_and_no_others():
+    days = [f"{1 + n % 28:02}.{1 + n % 12:02}.2024" for n in range(60)]
+    text, _ = suggested(table(day=days), "kind")
+    assert text.endswith('[data.columns.day]\nkind = "date"\ndate_format = "%d.%m.%Y"\n')
+
+
 def test_names_that_need_quotes():
     awkward = 'a "size"\\ in µm\x7f'
     _, spec = suggested(
