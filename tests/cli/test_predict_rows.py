@@ -198,7 +198,7 @@ def test_arrays_with_columns_that_are_carried_through(run, model, new):
 
 @pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.csv.gz", "out.npz"])
 def test_json_contradicts_the_name_of_another_file(run, model, new, name):
-    assert f"--json: {name} would be no JSON" in run("predict", model, new, "--json", "-o", name, status=2).stderr
+    assert f"--json: {name} would not be JSON" in run("predict", model, new, "--json", "-o", name, status=2).stderr
 
 
 # Numbers
