@@ -51,7 +51,7 @@ def test_a_plugin_that_does_not(environment, run):
         use = f'    activation "double" Double() on {shape}: input: along one direction finite differences'
         assert f"{use} give a slope of " in printed
     assert ": a relative error of 0.5; at most 1e-06 is expected" in printed
-    assert printed.count("      Derive backward anew from forward") == 1, "once, and not for each of its uses"
+    assert printed.count("      Derive backward from forward again") == 1, "once, and not for each of its uses"
     assert printed.count("  gradients:\n") == 1
     assert "not examined: gradients in prediction, " in printed
     assert ': as "gradients" failed\n' in printed

@@ -134,7 +134,7 @@ def test_the_error_lists_every_rule_with_numbers_and_remedy():
         r"(?!\1)\S+: a relative error of 0\.0005; at most 1e-06 is expected\n",
         message,
     )
-    assert "      Derive backward anew from forward" in message
+    assert "      Derive backward from forward again" in message
     assert "  memory: " in message
     (report,) = caught.value.reports
     skipped = next(row for row in report.rows if row.rule == "writes gradients")
