@@ -100,7 +100,7 @@ def test_json(environment, run):
     rules = {row["rule"]: row for row in reports[0]["rules"]}
     assert rules["shapes"]["status"] == "passed"
     assert rules["gradients"]["status"] == "failed"
-    assert rules["gradients"]["remedy"].startswith("Derive backward anew")
+    assert rules["gradients"]["remedy"].startswith("Derive backward from forward again")
     assert rules["writes gradients"]["status"] == "not examined"
 
 
