@@ -40,6 +40,16 @@ def test_all_distributions_have_one_version():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_links_of_a_readme_lead_to_the_repository():
+    """Pictures as files, all else as pages; what is absolute, or on the page itself, stays."""
+    absolute = runpy.run_path(str(ROOT / ".ci" / "links.py"))["absolute"]
+    text = "![a](a.svg), [b](../b.md#c), [d](#e), [f](https://python.org)"
+    assert absolute(text, "plugins", "https://host/o/n", "v1") == (
+        "![a](https://host/o/n/raw/v1/plugins/a.svg), [b](https://host/o/n/blob/v1/b.md#c), [d](#e), "
+        "[f](https://python.org)"
+    )
+
+
 class TestWorkflows:
     """What runs on GitHub is what runs here."""
 

@@ -125,7 +125,7 @@ def _features() -> set[str]:
 def _name() -> str:
     """The model of the processor; "" where it is not known."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
@@ -134,7 +134,7 @@ def _name() -> str:
 def _container_cores() -> float | None:
     """How many cores the container may use; None without a limit."""
     try:
-        quota, period = Path(_CONTAINER_CORES).read_text().split()
+        quota, period = Path(_CONTAINER_CORES).read_text(encoding="utf-8").split()
         return int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # "max" where there is none
         return None

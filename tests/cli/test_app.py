@@ -102,6 +102,10 @@ def test_settings_that_make_no_sense_are_wrong_calls(run, setting, message):
     assert "unexpected error" not in result.stderr
 
 
+pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+
+
+@pipes
 @pytest.mark.parametrize("command", ["check", "train", "summary"])
 @pytest.mark.parametrize("name", ["a.toml", "a.json", "a.yaml", "a"])
 def test_a_pipe_is_no_spec(run, command, name):
@@ -110,6 +114,7 @@ def test_a_pipe_is_no_spec(run, command, name):
     assert f"{name}: this is a pipe or device" in result.stdout + result.stderr
 
 
+@pipes
 def test_a_pipe_is_no_plugin(run):
     os.mkfifo("a.py")
     assert "a.py: a pipe or device" in run("check", "pets.toml", "--plugin", "a.py", status=2).stderr
