@@ -556,7 +556,9 @@ def test_a_full_log_costs_no_model(further, run, folder, monkeypatch):
     monkeypatch.setattr(click, "echo", full)
     run("train", "pets.toml", *further)
     assert modnet.load("pets.modnet").card.history
-    assert "standard output cannot be written to (no space left on device); the model is written to pets.modnet" in told[0]
+    assert (
+        "standard output cannot be written to (no space left on device); the model is written to pets.modnet" in told[0]
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

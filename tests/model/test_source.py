@@ -252,7 +252,9 @@ def test_a_file_is_read_from_where_it_stands(path, network, tmp_path):
 def test_a_file_that_was_just_written_has_to_be_rewound(network):
     file = io.BytesIO()
     modnet.save(network, file)
-    with pytest.raises(NotAModelFile, match=rf"behind byte {file.tell():,}, where it stands: go back with .seek\(0\)"):
+    with pytest.raises(
+        NotAModelFile, match=rf"after byte {file.tell():,}, its current position: go back with .seek\(0\)"
+    ):
         modnet.load(file)
     file.seek(0)
     assert modnet.load(file).id == network.id

@@ -71,7 +71,9 @@ def test_conversations_of_different_lengths_are_not_batched(network):
         stream = network.stream()
         stream.predict(ids(steps))
         states.append(stream.state())
-    with pytest.raises(modnet.DataError, match=r"differs from state to state.*only sequences of as many steps"):
+    with pytest.raises(
+        modnet.DataError, match=r"differs from state to state.*only sequences with the same number of steps"
+    ):
         network.stream(state=states)
 
 

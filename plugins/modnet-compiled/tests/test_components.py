@@ -56,6 +56,6 @@ def test_all_that_is_not_compiled_is_named_at_once():
         engine_of(chain(layers, ["variable"]))
     text = str(caught.value)
     assert "3 layers have no compiled form" in text
-    assert "network.layers[1] (conv1d): it has no compiled form behind padding" in text
+    assert "network.layers[1] (conv1d): it cannot be compiled after padding" in text
     assert "network.layers[2] (positional_embedding): modnet_attention.positions." in text
     assert "(multi_head_attention)" in text

@@ -121,7 +121,7 @@ def test_what_a_column_cannot_hold_is_left_out_and_said(tmp_path):
     found = read_plugin(tmp_path / "a.parquet")
     assert list(found.columns) == ["a"]
     (note,) = found.notes
-    assert note.startswith("left out: b (list<element: double>: a column holds one number")
+    assert note.startswith("left out: b (list<element: double>: a column has one number")
     pq.write_table(table.select(["b"]), tmp_path / "b.parquet")
     with pytest.raises(modnet.DataError, match="no column that a table can hold; left out: b"):
         read_plugin(tmp_path / "b.parquet")

@@ -106,7 +106,7 @@ def test_a_flattened_image_beside_other_numbers():
     np.testing.assert_allclose(found, network.forward({"image": image, "row": row}), atol=1e-5)
     layers[1] = {"type": "add", "inputs": ["row", "flat"]}
     network = modnet.build({"network": {"input": {"image": [2, 3, 4], "row": [24]}, "layers": layers}})
-    with pytest.raises(modnet.DataError, match="stand in another order in torch"):
+    with pytest.raises(modnet.DataError, match="have another order in torch"):
         export_torch(network)
     with pytest.raises(modnet.DataError, match=r"add_1 \(add\) reads a flattened image"):
         load_state_dict(network, {"fc.weight": np.ones((2, 24)), "fc.bias": np.ones(2)})

@@ -424,7 +424,7 @@ def test_options_decide(contents, options, found):
         ("a,b\n1,2\n", {"delimiter": "::"}, 'delimiter = "::"; expected one sign of ASCII that is no letter, digit or'),
         ("a,b\n1,2\n", {"decimal": "x"}, 'decimal = "x"; expected "." or ","'),
         ("a,b\n1,2\n", {"decimal": ",", "thousands": ","}, 'decimal and thousands are both ","; expected different'),
-        ("a,b\n1,2\n", {"header": 7}, "header = 7, but that line is empty, a comment or not there"),
+        ("a,b\n1,2\n", {"header": 7}, "header = 7, but that line is empty, a comment or does not exist"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read(contents, options, message):
