@@ -29,8 +29,8 @@ SOURCES = (
     "examples/**/README.md",
     "plugins/**/README.md",
     "benchmarks/**/*.md",
-    "tests/**/README.md",
     "changelog.d/README.md",
+    "tests/**/README.md",
     "C*.md",
     "SECURITY.md",
 )
@@ -65,14 +65,14 @@ ELSEWHERE = re.compile(r"[a-z]+:|//")
 
 def main(folder: Path) -> int:
     """Builds the site in `folder`: the pages in `pages`, the site in `site`."""
-    faults = list(stage(folder)) or list(built(folder))
+    faults = stage(folder) or list(built(folder))
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
 
 
-def stage(folder: Path) -> Iterator[str]:
-    """Puts the pages and the configuration together; the pages that are in no entry of the navigation."""
+def stage(folder: Path) -> list[str]:
+    """Puts the pages and the configuration together; what is wrong with the navigation."""
     shutil.rmtree(folder / "pages", ignore_errors=True)
     pages = sorted(path.relative_to(ROOT) for pattern in SOURCES for path in ROOT.glob(pattern) if is_ours(path))
     shown: set[Path] = set()
@@ -84,10 +84,10 @@ def stage(folder: Path) -> Iterator[str]:
         show(path, folder / "pages" / place(path))
     shutil.copy(ROOT / STYLE, folder / "pages")
     project = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
-    project["nav"], missing = navigation(project["nav"], {place(page).as_posix() for page in pages})
+    project["nav"], faults = navigation(project["nav"], {place(page).as_posix() for page in pages})
     # Zensical reads YAML too, and JSON is YAML.
     (folder / "mkdocs.yml").write_text(json.dumps(project, indent=1), encoding="utf-8")
-    yield from (f"zensical.toml: {page} is in no entry of nav" for page in sorted(missing))
+    return faults
 
 
 def built(folder: Path) -> Iterator[str]:
@@ -167,10 +167,15 @@ def write(path: Path, text: str) -> None:
 # The navigation
 
 
-def navigation(nav: list[Any], pages: set[str]) -> tuple[list[Any], set[str]]:
-    """(the navigation with pages for its patterns, the pages that no entry stands for)."""
-    result = resolved(nav, pages, pages - set(entries(nav)))
-    return result, pages - set(entries(result))
+def navigation(nav: list[Any], pages: set[str]) -> tuple[list[Any], list[str]]:
+    """(the navigation with pages for its patterns, what is wrong with it)."""
+    named = {entry for entry in entries(nav) if "*" not in entry}
+    result = resolved(nav, pages - named)
+    missing = pages - set(entries(result))
+    faults = [f"zensical.toml: {page} is in no entry of nav" for page in sorted(missing)]
+    return result, faults + [
+        f"zensical.toml: nav has {name}, but there is no such page" for name in sorted(named - pages)
+    ]
 
 
 def entries(nav: list[Any]) -> Iterator[str]:
@@ -183,20 +188,18 @@ def entries(nav: list[Any]) -> Iterator[str]:
                 yield from [value] if isinstance(value, str) else entries(value)
 
 
-def resolved(nav: list[Any], pages: set[str], rest: set[str]) -> list[Any]:
-    """The navigation with the pages for its patterns. `rest` has the pages that have no entry of their own yet."""
+def resolved(nav: list[Any], rest: set[str]) -> list[Any]:
+    """The navigation with the pages for its patterns, which are taken out of `rest`."""
     result: list[Any] = []
     for item in nav:
         if isinstance(item, Mapping):
             ((title, value),) = item.items()
-            inner = value if isinstance(value, str) else resolved(value, pages, rest)
-            if inner:
-                result.append({title: inner})
+            result.append({title: value if isinstance(value, str) else resolved(value, rest)})
         elif "*" in item:
             found = sorted(page for page in rest if fnmatch.fnmatchcase(page, item))
             rest.difference_update(found)
             result += found
-        elif item in pages:
+        else:
             result.append(item)
     return result
 

@@ -83,7 +83,8 @@ class Problem(Record):
         text = ": ".join(part for part in (place, legible(self.path, LONGEST_PATH), self.message) if part)
         if self.excerpt.strip():
             shown, start, length = self._window(width)
-            text += f"\n{self.line:>6} | {shown}\n{'':>6} | {'':>{start}}{'^' * length}"
+            before = "".join("\t" if sign == "\t" else " " for sign in shown[:start])  # a tab is as wide below itself
+            text += f"\n{self.line:>6} | {shown}\n{'':>6} | {before:<{start}}{'^' * length}"
         if self.hint:
             text += f"\n     {self.hint}"
         return text

@@ -88,3 +88,9 @@ def test_without_a_screen_the_whole_line_is_shown():
     problem = Problem("network", "wrong", file="a.toml", line=6, column=11, length=3, excerpt=LONG)
     assert LONG in str(problem)
     assert str(problem) == problem.text()
+
+
+def test_carets_are_below_a_value_after_tabs():
+    problem = Problem("network", "wrong", file="a.toml", line=6, column=6, length=2, excerpt="\tx\t= 12")
+    _, line, carets = str(problem).split("\n")
+    assert carets.expandtabs().index("^") == line.expandtabs().index("12")

@@ -38,11 +38,18 @@ def script():
     return module
 
 
-def test_a_page_without_an_entry_is_found(script):
-    nav = [{"Start": "index.md"}, {"Guides": ["spec.md", {"More": ["more/*.md"]}, "gone.md"]}]
-    pages = {"index.md", "spec.md", "more/b.md", "more/a.md", "forgotten.md"}
-    resolved = [{"Start": "index.md"}, {"Guides": ["spec.md", {"More": ["more/a.md", "more/b.md"]}]}]
-    assert script.navigation(nav, pages) == (resolved, {"forgotten.md"})
+def test_the_navigation_has_every_page_and_no_other(script):
+    nav = [{"Start": "index.md"}, {"Guides": ["more/c.md", {"More": ["more/*.md"]}, "gone.md"]}]
+    pages = {"index.md", "more/c.md", "more/b.md", "more/a.md", "forgotten.md"}
+    resolved, faults = script.navigation(nav, pages)
+    assert resolved == [
+        {"Start": "index.md"},
+        {"Guides": ["more/c.md", {"More": ["more/a.md", "more/b.md"]}, "gone.md"]},
+    ]
+    assert faults == [
+        "zensical.toml: forgotten.md is in no entry of nav",
+        "zensical.toml: nav has gone.md, but there is no such page",
+    ]
 
 
 def test_links_are_those_of_the_site(script):

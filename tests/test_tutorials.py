@@ -23,6 +23,7 @@ NEEDS = {
     "images": ["PIL", "matplotlib", "modnet_conv", "modnet_tables"],
     "plugin": ["hatchling", "jsonschema"],
     "service": ["modnet_serve"],
+    "table": ["matplotlib"],
     "text": ["modnet_recurrent", "modnet_text"],
 }
 """What a tutorial needs beside the core and its commands."""

@@ -66,7 +66,7 @@ print(f"the same seed, distilled - alone: mean {gains.mean():+.3f}, {np.sum(gain
 
 plt.style.use(folder.parent / "gallery.mplstyle")
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=(2, 1))
-for place, (name, few) in enumerate(accuracies.items()):
+for place, few in enumerate(accuracies.values()):
     left.scatter(few, np.full(len(few), -place), s=26, alpha=0.6, color=f"C{place}")
     left.scatter(np.mean(few), -place, s=220, marker="|", color=f"C{place}")
 left.set_yticks([0, -1, -2], accuracies, color="black")

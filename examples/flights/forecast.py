@@ -1,4 +1,4 @@
-"""The passengers of 1959 and 1960 as the months before them let expect: forecast.png, and errors over three seeds.
+"""The passengers of 1959 and 1960 as the months before them let expect: forecast.svg, and errors over three seeds.
 
 python forecast.py [--epochs 60] [--seeds 3]
 
@@ -56,21 +56,21 @@ def draw(forecasts):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    plt.style.use(folder.parent / "gallery.mplstyle")
     months = 1949 + (np.arange(len(passengers)) + 0.5) / 12
     ahead = months[-HELD_OUT:]
     off, naive_off = errors(forecasts[0])[1], errors(naive)[1]
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
-    axes.plot(months[-84:], passengers[-84:], color="black", linewidth=1.5, label="passengers")
-    axes.plot(ahead, naive, color="tab:gray", linestyle="--", label=f"1958 again ({naive_off:.1f} %)")
-    axes.plot(ahead, forecasts[0], color="tab:red", label=f"network, seed 0 ({off:.1f} %)")
+    figure, axes = plt.subplots(figsize=(9, 4.5))
+    axes.plot(months[-84:], passengers[-84:], color="C0", label="passengers")
+    axes.plot(ahead, naive, color="#7d7d7d", linestyle="--", label=f"1958 again ({naive_off:.1f} %)")
+    axes.plot(ahead, forecasts[0], color="C1", label=f"network, seed 0 ({off:.1f} %)")
     low, high = np.min(forecasts, axis=0), np.max(forecasts, axis=0)
-    axes.fill_between(ahead, low, high, color="tab:red", alpha=0.2, linewidth=0, label="network, all seeds")
-    axes.axvline(1959, color="tab:gray", linewidth=0.8)
+    axes.fill_between(ahead, low, high, color="C1", alpha=0.2, linewidth=0, label="network, all seeds")
+    axes.axvline(1959, color="#7d7d7d", linewidth=0.8)
     axes.set_ylabel("passengers in a month, thousands")
     axes.set_title("Airline passengers: two years forecast from December 1958")
-    axes.legend(loc="upper left", frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(folder / "forecast.png", dpi=120)
+    axes.legend(loc="upper left")
+    figure.savefig(folder / "forecast.svg", metadata={"Date": None})
 
 
 forecasts = [forecast(seed) for seed in range(arguments.seeds)]

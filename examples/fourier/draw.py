@@ -1,4 +1,4 @@
-"""The photograph as the networks see it, and the errors on the pixels that they have not learnt from; draws fourier.png.
+"""The photograph as the networks see it, and the errors on the held-out pixels; draws fourier.png.
 
 python draw.py
 """

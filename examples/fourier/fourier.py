@@ -24,7 +24,6 @@ class FourierFeatures(Layer, type="fourier_features"):
         ShapeError: samples that are not vectors.
     """
 
-    scratch_output = True
     output_range = (-1.0, 1.0)
     waves: int = field(default=128, minimum=1)
     scale: float = field(default=10.0, above=0.0)
@@ -52,5 +51,11 @@ class FourierFeatures(Layer, type="fourier_features"):
     def backward(self, context, gradient):
         # The derivative of the phase: cos' = -sin, sin' = cos.
         (y,) = context.saved
-        slope = gradient[:, self.waves :] * y[:, : self.waves] - gradient[:, : self.waves] * y[:, self.waves :]
-        return 2 * math.pi * slope @ context.params["frequency"].T
+        cosine, sine = y[:, : self.waves], y[:, self.waves :]
+        slope, work = context.buffer(cosine.shape), context.buffer(cosine.shape)
+        np.multiply(gradient[:, self.waves :], cosine, out=slope)
+        slope -= np.multiply(gradient[:, : self.waves], sine, out=work)
+        frequency = context.params["frequency"]
+        result = np.matmul(slope, frequency.T, out=context.buffer((len(y), len(frequency))))
+        result *= 2 * math.pi
+        return result

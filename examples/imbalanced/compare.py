@@ -64,9 +64,8 @@ p = found["network"]
 print("\nthreshold  predicted to die  of these died  found of all who died")
 for threshold in (0.5, 0.2, 0.1, 0.05):
     chosen = p >= threshold
-    print(
-        f"{threshold:<9}  {chosen.sum():<16,}  {y_test[chosen].mean():<13.0%}  {y_test[chosen].sum() / y_test.sum():.0%}"
-    )
+    found_of_all = y_test[chosen].sum() / y_test.sum()
+    print(f"{threshold:<9}  {chosen.sum():<16,}  {y_test[chosen].mean():<13.0%}  {found_of_all:.0%}")
 
 plt.style.use(folder.parent / "gallery.mplstyle")
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))

@@ -27,5 +27,5 @@ for place, row in zip(axes.flat, [*right[:4], *wrong[:4]], strict=True):
     place.imshow(-ink, cmap="gray")
     place.axis("off")
     same = row["digits"] == row["digits (given)"]
-    place.set_title(row["digits"] if same else f"{row['digits'] or 'none'}   not {row['digits (given)']}")
+    place.set_title(row["digits"] if same else f"{row['digits'] or 'none'}  (is {row['digits (given)']})")
 figure.savefig(folder / "tags.svg", metadata={"Date": None})

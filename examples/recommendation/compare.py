@@ -75,7 +75,13 @@ left.bar_label(bars, fmt="%.3f")
 left.set_xticks(range(len(errors)), ["mean", "biases", "network"])
 left.set(ylim=(0, 1.15), title="Error on test ratings")
 right.scatter(*places.T, s=8, color="#0072B2")
+width, height = np.ptp(places, axis=0)
+named = []
 for place, row in zip(places, most, strict=True):
+    # A name that would lie on that of a film with more ratings is left out.
+    if any(abs(place[0] - x) < 0.2 * width and abs(place[1] - y) < 0.025 * height for x, y in named):
+        continue
+    named.append(place)
     title = titles[names[ids[row] - 1]].partition(" (")[0].partition(":")[0]  # id 0 is that of unknown films
     right.annotate(title[:22], place, xytext=(3, 2), textcoords="offset points", fontsize=7)
 right.set(title="What the network knows of films", xticks=[], yticks=[])

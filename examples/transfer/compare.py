@@ -1,9 +1,9 @@
-"""With the torch model's weights, from scratch, and logistic regression, by the number of labelled images; transfer.svg.
+"""With the torch model's weights, from scratch, and by logistic regression; draws transfer.svg.
 
 python compare.py [--seeds 5]
 
-The images are drawn anew for each seed from the 400 that the torch model has not seen; the test images are those of
-test.csv. From scratch, all layers of the same network are trained.
+The labelled images are drawn anew for each seed from the 400 that the torch model has not seen; the test images are
+those of test.csv. From scratch, all layers of the same network are trained.
 """
 
 import argparse

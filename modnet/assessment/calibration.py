@@ -82,7 +82,7 @@ def calibrate(network: Network, x: Any, y: Any = None, *, registry: Registry | N
         registry: where names are looked up.
 
     Raises:
-        DataError: there are too few rows, no classes, or no probabilities; all are predicted rightly.
+        DataError: there are too few rows, no classes, or no probabilities; all are predicted correctly.
         SpecError, ShapeError: as `modnet.evaluate`.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv:1706.04599.

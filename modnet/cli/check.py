@@ -178,7 +178,7 @@ def _coloured(text: str) -> str:
     lines = []
     for line in text.splitlines():
         bar, carets = line[:9], line[9:]
-        if bar == "       | " and carets.strip() and not carets.strip("^ "):
+        if bar == "       | " and carets.strip() and not carets.strip("^ \t"):
             line = bar + click.style(carets, fg="red", bold=True)
         lines.append(line)
     return "\n".join(lines)

@@ -17,6 +17,7 @@ from modnet.cli.output import echo, echo_json, room, tell
 from modnet.engine.courses import courses_of
 from modnet.engine.history import History
 from modnet.kinds.figures import figure_text, figure_title
+from modnet.pictures.curves import is_logarithmic
 from modnet.screen import fitted, folded, short
 from modnet.training.progress import interval
 from modnet.words import counted
@@ -25,9 +26,6 @@ BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
 """The heights of a curve, the second where the output has no such signs."""
 
 LONGEST_CURVE = 60
-
-LOGARITHMIC = 20.0
-"""A curve whose greatest value is more than so many times its least one is drawn on a logarithmic scale."""
 
 MOST_MODELS = 26
 
@@ -231,7 +229,7 @@ def _curves(curves: Mapping[str, Array], width: int | None, groups: Sequence[Seq
         for title in group:
             values = curves[title]
             line = f"{short(title, longest):<{longest}}{values[0]:>10.4g}"
-            if low > 0 and high > LOGARITHMIC * low:
+            if is_logarithmic(low, high):
                 curve, scale = _drawn(np.log(values), math.log(low), math.log(high), room), "  log scale"
             else:
                 curve, scale = _drawn(values, low, high, room), ""

@@ -20,7 +20,7 @@ PLOT = Group(
     \b
     Examples:
       modnet plot history penguins.modnet
-      modnet plot history narrow.modnet wide.modnet -o widths.svg
+      modnet plot history small.modnet large.modnet
       modnet plot network penguins.toml -o network.svg
     """,
     Command(
@@ -36,7 +36,7 @@ PLOT = Group(
         \b
         Examples:
           modnet plot history penguins.modnet
-          modnet plot history narrow.modnet wide.modnet log.csv -o runs.svg
+          modnet plot history small.modnet large.modnet log.csv
         """,
         argument("models", metavar="MODEL...", type=click.Path(), nargs=-1, required=True),
         _OUTPUT,
@@ -50,7 +50,7 @@ PLOT = Group(
 
         \b
         Example:
-          modnet plot confusion penguins.modnet test.csv -o confusion.svg
+          modnet plot confusion penguins.modnet test.csv
         """,
         argument("model"),
         argument("data"),
@@ -106,7 +106,7 @@ PLOT = Group(
 
         \b
         Example:
-          modnet plot schedule penguins.toml --set training.schedule=one_cycle
+          modnet plot schedule digits.toml --set training.epochs=20
         """,
         argument("file", metavar="SPEC|MODEL"),
         _OUTPUT,

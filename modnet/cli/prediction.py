@@ -20,7 +20,7 @@ from modnet.cli.predicted import Account, Faults, Predicted, Predictor, blanked
 from modnet.cli.threshold import Decision, decisions
 from modnet.data.column import Column
 from modnet.data.path_columns import PathValue
-from modnet.data.table import Table
+from modnet.data.table import Table, shorten
 from modnet.datasets.predictions import schema_of
 from modnet.engine.network import Network
 from modnet.model.atomic import replace_file
@@ -147,11 +147,14 @@ class Names:
         self._begun = True
         classes = [name for names in self._schema.classes().values() for name in names]
         warn_of_formulas([*predictions, *classes])
-        for name in kept:
-            if name in predictions:
-                self.notes.append(
-                    f"{legible(name)} is what is predicted: the column of the data is called {legible(name)}{GIVEN}"
-                )
+        twice = [name for name in kept if name in predictions]
+        if not twice:
+            return
+        told = f"the column of the data is called {legible(twice[0])}{GIVEN}"
+        if len(twice) == 1:
+            self.notes.append(f"{legible(twice[0])} is what is predicted: {told}")
+        else:
+            self.notes.append(f"{shorten(twice)} are what is predicted: {told}, and so on")
 
     def _column(self, values: Array) -> Column:
         if values.dtype != object:

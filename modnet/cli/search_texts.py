@@ -14,7 +14,7 @@ from modnet.cli.output import echo, quiet, room
 from modnet.cli.status import Status
 from modnet.cli.training_texts import aligned, data_lines
 from modnet.kinds.figures import TEST, figure_text, figure_title
-from modnet.screen import with_bars
+from modnet.screen import folded, with_bars
 from modnet.words import counted, legible, listed, readable_bytes, time_left, time_text
 
 SHOWN = 10
@@ -28,19 +28,23 @@ WIDEST = 20
 
 
 class Rows:
-    """The lines of trials, with a column for each value that is looked for; on a terminal, for those that fit."""
+    """The lines of trials, with a column for each value that is looked for; on a terminal, for those that fit.
+
+    Where none fits, the values of a trial are below its line.
+    """
 
     def __init__(self, planned: Planned) -> None:
         self.monitor = planned.monitor
         self.names = short_names(planned.space.ranges)
         self.widths: dict[str, int] = {}
-        width = room()
+        self._room = width = room()
         for dotted, one in planned.space.ranges.items():
             texts = [value_text(value) for value in one.choices or ()]
             self.widths[dotted] = min(max(9, len(self.names[dotted]), *map(len, texts), 0), WIDEST)
             if width is not None and len(self.title()) > width - len("  pruned"):
                 del self.widths[dotted]
                 break
+        self._stacked = not self.widths
 
     def title(self) -> str:
         return self._line("trial", figure_title(self.monitor), "epochs", "time", self.names)
@@ -50,7 +54,9 @@ class Rows:
         told = "failed" if trial.value is None else figure_text(self.monitor, trial.value)
         line = self._line(str(trial.number), told, str(trial.epochs), f"{trial.seconds:.1f} s", texts)
         line += "  pruned" if trial.outcome == PRUNED else f"  as trial {trial.repeats}" if trial.repeats else ""
-        return f"{line}\n       {legible(trial.error.splitlines()[0], 100)}" if trial.error else line
+        below = [", ".join(f"{self.names[dotted]} {text}" for dotted, text in texts.items())] if self._stacked else []
+        below += [legible(trial.error.splitlines()[0], 100)] if trial.error else []
+        return "\n".join([line, *(folded(f"       {text}", self._room) for text in below)])
 
     def _line(self, number: str, value: str, epochs: str, seconds: str, texts: dict[str, str]) -> str:
         width = max(10, len(figure_title(self.monitor)))

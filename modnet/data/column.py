@@ -60,7 +60,7 @@ class Column:
             name: of the column, for messages.
 
         Raises:
-            DataError: a value is neither a number, a truth value, a date nor a text; with its row.
+            DataError: a value is neither a number, a boolean, a date nor a text; with its row.
         """
         if isinstance(values, Column):
             return values
@@ -388,7 +388,7 @@ def _of_others(values: Sequence[Any], missing: Array | None, kinds: Collection[T
 def _no_value_of_a_column(values: Sequence[Any], name: str) -> DataError:
     row = next(row for row, value in enumerate(values) if value is not None and _type_of(value) is None)
     return DataError(
-        f"column {legible(name)}, row {row + 1}: expected a number, a text, a truth value or a date, "
+        f"column {legible(name)}, row {row + 1}: expected a number, a text, a boolean or a date, "
         f"found {show(values[row])}"
     )
 

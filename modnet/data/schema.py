@@ -65,7 +65,7 @@ class DataSchema(Configuration):
             if not columns or len({column.name for column in columns}) < len(columns):
                 raise ValueError("expected at least one column for each input and output, with different names")
             if len(columns) > 1 and any(column.quantiles for column in columns):
-                raise ValueError("quantiles are of one column; expected no others beside it")
+                raise ValueError("quantiles are of one column; expected no other columns")
         self._check_targets()
 
     def _check_targets(self) -> None:

@@ -13,11 +13,14 @@ from modnet.errors import DataError
 from modnet.kinds.figures import VALIDATION, figure_title
 from modnet.pictures.curves import is_logarithmic
 from modnet.pictures.figure import draw
-from modnet.pictures.palette import FIRST, QUIET, SECOND, colour
+from modnet.pictures.palette import COLOURS, FIRST, QUIET, SECOND, colour
 from modnet.words import legible
 
 ACROSS = 3
 """How many panels stand side by side."""
+
+MARKERS = ("", "o", "s", "^")
+"""Of the runs with the first colours, the second ones, and so on."""
 
 LONGEST = 32
 """The most characters of the name of a run."""
@@ -62,7 +65,7 @@ def plot_histories(histories: Mapping[str, Mapping[str, Any]], path: str | os.Pa
     def fill(figure: Any) -> None:
         for axes, name in zip(_panels(figure, len(names)), names, strict=False):
             for place, history in enumerate(histories.values()):
-                _draw_beside(history, name, axes, colour(place))
+                _draw_beside(history, name, axes, _style(place))
             _label(axes, name)
         _legend(figure, histories)
 
@@ -93,18 +96,25 @@ def plot_course(history: Mapping[str, Any], name: str, axes: Any) -> None:
     _label(axes, name)
 
 
-def _draw_beside(history: Mapping[str, Any], name: str, axes: Any, color: str) -> None:
+def _style(place: int) -> dict[str, Any]:
+    """How the line of a run looks; when the colours begin again, its points are marked."""
+    marker = MARKERS[place // len(COLOURS) % len(MARKERS)]
+    return {"color": colour(place), "marker": marker, "markevery": 0.1, "markersize": 4}
+
+
+def _draw_beside(history: Mapping[str, Any], name: str, axes: Any, look: dict[str, Any]) -> None:
     validated = f"{VALIDATION}{name}" in history
     if validated:
-        _line(axes, history[f"{VALIDATION}{name}"], color=color)
+        _line(axes, history[f"{VALIDATION}{name}"], **look)
     if name in history:
         style = {"linestyle": "--", "linewidth": 1.0, "alpha": 0.8} if validated else {}
-        _line(axes, history[name], color=color, **style)
+        _line(axes, history[name], **look, **style)
 
 
 def _line(axes: Any, values: Any, **options: Any) -> None:
-    marker = {"marker": "o", "markersize": 4} if len(values) == 1 else {}  # a line of one point cannot be seen
-    axes.plot(np.arange(1, len(values) + 1), values, **marker, **options)
+    if len(values) == 1:
+        options |= {"marker": "o", "markersize": 4, "markevery": None}  # a line of one point cannot be seen
+    axes.plot(np.arange(1, len(values) + 1), values, **options)
 
 
 def _label(axes: Any, name: str) -> None:
@@ -121,7 +131,7 @@ def _legend(figure: Any, runs: Mapping[str, Mapping[str, Any]]) -> None:
     """The names of the runs above all panels, and what the two kinds of lines are."""
     from matplotlib.lines import Line2D
 
-    entries = [Line2D([], [], color=colour(place)) for place in range(len(runs))]
+    entries = [Line2D([], [], **{**_style(place), "markevery": None}) for place in range(len(runs))]
     labels = [legible(name, LONGEST) for name in runs]
     if any(f"{VALIDATION}{name}" in history for history in runs.values() for name in history):
         entries += [Line2D([], [], color=QUIET), Line2D([], [], color=QUIET, linestyle="--", linewidth=1.0)]

@@ -46,7 +46,7 @@ class Residual(Composite, type="residual"):
 
     def check(self) -> None:
         if not self.layers:
-            raise ValueError("layers is empty; expected one at least")
+            raise ValueError("layers is empty; expected at least one")
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
         # The identity gives the output of F a known name, while its last node keeps its own.
@@ -78,7 +78,7 @@ class Repeat(Composite, type="repeat"):
 
     def check(self) -> None:
         if not self.layers:
-            raise ValueError("layers is empty; expected one at least")
+            raise ValueError("layers is empty; expected at least one")
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
         chain = Chain(layers=self.layers)  # one for all repetitions: its constructor checks all nodes

@@ -130,7 +130,9 @@ def restore(run: Run, source: str | PathLike[str]) -> Path | None:
     header = Header.of_file(path, contents.header)
     header.require_features(path)
     if header.training is None:
-        raise ModelFileError(path, "this is a finished model, not a checkpoint; a run goes on from a checkpoint only")
+        raise ModelFileError(
+            path, "this is a finished model, not a checkpoint; a run can only continue from a checkpoint"
+        )
     with naming_newer_release(path, contents.header):
         _check_same(run, path, header, contents.size)
     flats = [(run.network.parameters, "parameters")]
@@ -176,8 +178,8 @@ def lock_folder(folder: Path, taken: str = "") -> int | None:
         if isinstance(error, BlockingIOError):
             raise TrainingError(
                 taken
-                or f"another run is writing its checkpoints to {folder}; wait for its end, or use another folder for "
-                'this run (callback checkpoint, directory = "...")'
+                or f"another run is writing its checkpoints to {folder}; wait until it has finished, or use another "
+                'folder for this run (callback checkpoint, directory = "...")'
             ) from None
         return None
     return descriptor

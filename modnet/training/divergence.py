@@ -96,7 +96,7 @@ class Divergence:
             if not math.isfinite(peak):
                 return self._in_node(node, reached), node.name
             reached = peak
-        return f"all outputs of the nodes are finite and reach {reached:.2g}; the loss of them is not", ""
+        return f"all outputs of the nodes are finite and reach {reached:.2g}, but the loss is not", ""
 
     def _in_node(self, node: GraphNode, reached: float) -> str:
         """What is wrong with a node whose output is not finite, although its input is."""

@@ -112,8 +112,8 @@ def fit_temperature(data: Judgements) -> FittedTemperature:
         )
     if _slopes(data, math.exp(high))[0] <= 0:
         raise DataError(
-            f"all of these {counted(data.rows, 'row')} are predicted rightly, so that no temperature is the best: the "
-            "surer the better; it needs rows among which some are predicted wrongly"
+            f"all of these {counted(data.rows, 'row')} are predicted correctly, so no temperature is best: more "
+            "confidence is always better; use rows of which some are predicted wrongly"
         )
     place = 0.0
     for _ in range(MOST_STEPS):

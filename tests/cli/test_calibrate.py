@@ -88,7 +88,7 @@ def test_rows_that_are_all_right_change_nothing(run):
     run("train", "pets.toml", "--set", "training.epochs=40")
     before = Path("pets.modnet").read_bytes()
     told = run("calibrate", "pets.modnet", "pets.csv", status=2).stderr
-    assert "all of these 80 rows are predicted rightly" in told
+    assert "all of these 80 rows are predicted correctly" in told
     assert Path("pets.modnet").read_bytes() == before
 
 

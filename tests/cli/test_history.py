@@ -109,7 +109,7 @@ def test_a_curve_has_the_heights_of_its_values():
         (["pets.modnet", "pets.modnet"], "a model is there twice"),
         (["pets.modnet", "--json", "--csv"], "--json and --csv: give one of them"),
         (["pet.modnet"], 'did you mean "pets.modnet"?'),
-        (["pets.csv"], "a text file that looks like a table"),
+        (["pets.csv"], "pets.csv: this is not the log of a training"),
         ([], "Missing argument 'MODEL...'"),
     ],
 )
@@ -120,3 +120,10 @@ def test_mistakes(run, model, arguments, message):
 def test_a_model_that_was_not_trained_has_no_history(run):
     modnet.save(modnet.build("pets.toml"), "new.modnet")
     assert "new.modnet: the file has no history" in run("history", "new.modnet", status=2).stderr
+
+
+def test_a_log_is_shown_as_its_model_is(run, model):
+    run("train", "pets.toml", "--set", 'training.callbacks=[{type="csv_log",path="log.csv"}]')
+    of_model, of_log = run("history", model).stdout, run("history", "log.csv").stdout
+    assert of_log.partition("\n")[2] == of_model.partition("\n")[2]
+    assert of_log.startswith("log.csv: 3 epochs, the best is ")

@@ -83,6 +83,16 @@ def test_a_column_of_the_name_of_a_prediction_is_called_otherwise(run, model):
     assert result.stderr == "kind is what is predicted: the column of the data is called kind (given)\n"
 
 
+def test_several_such_columns_are_told_in_one_line(run, numbers):
+    Path("both.csv").write_text("a,y,z\n" + "".join(f"{place},{place},{place}\n" for place in range(9)))
+    targets = ("--set", 'data.target=["y", "z"]', "--set", "network.layers.linear_1.out_features=2")
+    run("train", "line.toml", "--set", "data.train=both.csv", *targets)
+    result = run("predict", "line.modnet", "both.csv", "--keep-all")
+    assert rows(result.stdout)[0] == ["a", "y (given)", "z (given)", "y", "z"]
+    told = "y, z are what is predicted: the column of the data is called y (given), and so on\n"
+    assert result.stderr == told
+
+
 def test_a_column_that_is_not_there_cannot_be_kept(run, model, new):
     result = run("predict", model, new, "--keep", "wen", status=2)
     assert 'new.csv: no column "wen" (did you mean "when"?)' in result.stderr

@@ -133,7 +133,7 @@ def test_moments_of_a_zone_are_those_of_greenwich():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([1, [2]], r"^column x, row 2: expected a number, a text, a truth value or a date, found \[2\]"),
+        ([1, [2]], r"^column x, row 2: expected a number, a text, a boolean or a date, found \[2\]"),
         (["a", {}], "row 2: .* found a table"),
         (np.zeros((2, 2)), r"^column x: expected one value for each row, found an array of shape \(2, 2\)"),
         ("text", '^column x: expected a list with a value for each row, found "text"'),

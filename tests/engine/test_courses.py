@@ -103,3 +103,12 @@ def test_a_logarithmic_axis_has_plain_numbers(tmp_path):
     texts = ["".join(text.itertext()) for text in ET.parse(tmp_path / "a.svg").iter("{http://www.w3.org/2000/svg}text")]
     assert {"1", "10", "100", "loss", "epoch"} <= set(texts)
     assert not [text for text in texts if "math" in text]
+
+
+def test_more_runs_than_colours_have_markers():
+    figure = modnet.plot_histories({f"run {place}": {"loss": [2.0, 1.0]} for place in range(9)})
+    looks = [(line.get_color(), line.get_marker()) for line in figure.axes[0].lines]
+    assert len(set(looks)) == 9
+    assert looks[7] == (looks[0][0], "o")
+    (legend,) = figure.legends
+    assert [(line.get_color(), line.get_marker()) for line in legend.get_lines()] == looks

@@ -107,7 +107,7 @@ def test_drawn_digits_are_read(opened, tmp_path):
     assert not page.complaints()
     picture = page.picture()
     assert picture.startswith(b"\x89PNG")
-    (tmp_path / "page.png").write_bytes(picture)  # to be looked at
+    (tmp_path / "page.png").write_bytes(picture)  # to be looked at; examples/browser/browser.png is such a picture
     pad.clear()
     assert pad.answer()["digit"] == ""
 

@@ -13,7 +13,7 @@ def test_the_commands_of_the_page(examples, console):
     printed = console(
         folder,
         {
-            "modnet train teacher": ("--set", "training.epochs=3", "--set", "network.members=2"),
+            "modnet train teacher": ("--set", "training.epochs=2", "--set", "network.members=2"),
             "modnet train student": ("--set", "training.epochs=15"),
             "python compare": ("--seeds", "2", "--epochs", "15"),
         },

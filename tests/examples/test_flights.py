@@ -14,13 +14,13 @@ def folder(examples, python):
 
 def test_forecasts_better_than_last_year_repeated(folder, python):
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib: extra plot")
-    (folder / "forecast.png").unlink()
+    (folder / "forecast.svg").unlink()
     printed = python(folder, "forecast.py", "--seeds", "2")
     repeated, grown, *seeds = [float(number) for number in re.findall(r"thousand +([\d.]+) %", printed)]
     assert (repeated, grown) == (15.5, 11.2)
     assert len(seeds) == 2
     assert max(seeds) < 8
-    assert (folder / "forecast.png").read_bytes().startswith(b"\x89PNG")
+    assert "network, all seeds" in (folder / "forecast.svg").read_text(encoding="utf-8")
 
 
 def test_the_spec_can_be_trained_by_itself(folder, modnet):

@@ -20,7 +20,7 @@ def test_the_commands_of_the_page(examples, console):
     many = labels(printed["modnet predict tags.modnet test.csv --threshold 0.3"])
     assert len(few) == len(many) == 500
     assert all(least <= most for least, most in zip(few, many, strict=True))
-    assert "not" in (folder / "tags.svg").read_text()
+    assert "(is " in (folder / "tags.svg").read_text()
 
 
 def labels(printed):

@@ -9,7 +9,7 @@ SMALLER = {"= 672": "= 151", "= 9067": "= 101", "[20]": "[3]", "members = 5": "m
 
 
 def write_ratings(path):
-    """Ratings of 100 films by 150 people who like one of three genres and dislike another; also who is mild, what is good."""
+    """Ratings of 100 films by 150 people, who like one of three genres and dislike another."""
     rng = np.random.default_rng(0)
     genres, liked, disliked = rng.integers(0, 3, 100), rng.integers(0, 3, 150), rng.integers(0, 3, 150)
     mild, good = rng.normal(0, 0.3, 150), rng.normal(0, 0.3, 100)

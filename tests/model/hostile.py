@@ -67,7 +67,7 @@ KINDS = {
     27: "an extension object",
     28: "a timestamp",
     29: "a bad timestamp",
-    30: "text that is no UTF-8",
+    30: "text that is not UTF-8",
     31: "the byte C1, which is not MessagePack",
     32: "nested 1,000 deep",
     33: "nested 100,000 deep",

@@ -100,7 +100,7 @@ def test_too_few_rows_are_refused():
 
 def test_rows_that_are_all_right_have_no_temperature():
     p, _ = drawn(50)
-    with pytest.raises(DataError, match="all of these 50 rows are predicted rightly"):
+    with pytest.raises(DataError, match="all of these 50 rows are predicted correctly"):
         fit_temperature(judgements(p, p.argmax(axis=1), None, False))
 
 

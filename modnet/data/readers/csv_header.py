@@ -57,7 +57,7 @@ def find_header(
         line = options.header - 1
         chosen = next((index for index, row in enumerate(sample.rows) if row.begin <= line < row.end), None)
         if chosen is None:
-            raise DataError(f"{name}: header = {options.header}, but that line is empty, a comment or not there")
+            raise DataError(f"{name}: header = {options.header}, but that line is empty, a comment or does not exist")
         return _named(sample, chosen)
     chosen = _header_row(sample)
     hidden = _in_comment(lines, sample, quote, chosen, notes)

@@ -192,7 +192,7 @@ def _compiled(dtype: str, main: str, path: Path) -> Path:
         for name, text in {"main.c": main, **{header: _source(header) for header in HEADERS}}.items():
             (Path(made) / name).write_text(text, encoding="utf-8")
         command = [*compiler, *_FLAGS_OF[dtype], "main.c", "-o", "made.so", "-lm"]
-        announce(f"compiling C code for this processor by {Path(compiler[0]).name}, which takes some seconds")
+        announce(f"compiling C code for this processor with {Path(compiler[0]).name}, which takes some seconds")
         try:
             done = subprocess.run(command, cwd=made, capture_output=True, text=True, errors="replace", timeout=SECONDS)
         except (OSError, subprocess.SubprocessError) as error:

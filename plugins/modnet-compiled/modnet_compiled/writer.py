@@ -100,7 +100,7 @@ class Writer:
             CannotCompile: there is one.
         """
         if any(mask is not None for mask in self.masks):
-            raise CannotCompile("it has no compiled form behind padding, which makes a mask")
+            raise CannotCompile("it cannot be compiled after padding, which makes a mask")
 
     def reshaped(self, x: Value, shape: Sequence[int]) -> Value:
         """The same numbers in another shape, which costs nothing."""

@@ -121,7 +121,7 @@ class RandomCrop(Layer, type="random_crop"):
         sizes, channels = image_shape(input_shapes[0], 2)
         for name, size, wanted in zip(AXES[2], sizes, (self.height, self.width), strict=True):
             if size is None or size < wanted:
-                raise ShapeError(f"expects a {name} from {wanted} on, that of the part; it is fixed and not smaller")
+                raise ShapeError(f"expects a fixed {name} of at least {wanted}, the size of the part")
         return (self.height, self.width, channels)
 
     def forward(self, context: Context, x: Array) -> Array:

@@ -534,7 +534,7 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         found = []
         for axis, (count, kernel, stride, dilation, further) in enumerate(zip(counts, *options, strict=True)):
             if count < 1:
-                raise ShapeError(f"expects {AXES[2][axis]} from 1 on")
+                raise ShapeError(f"expects {AXES[2][axis]} of at least 1")
             whole = (count - 1) * stride + (kernel - 1) * dilation + 1
             if explicit is None:
                 size = count * stride

@@ -114,7 +114,7 @@ def windows(
         if size + before + after <= reach or size == 0:
             needed = max(1, reach + 1 - before - after)
             raise ShapeError(
-                f"expects {AXES[len(sizes)][axis]} from {needed} on: its windows are {reach + 1} wide",
+                f"expects {AXES[len(sizes)][axis]} of at least {needed}: its windows are {reach + 1} wide",
                 'padding = "same" or a smaller kernel_size or dilation fits' if size else "",
             )
         step = min(stride[axis], size + before + after)  # a single window makes no step, and buffers are steps long

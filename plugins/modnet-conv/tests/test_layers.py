@@ -229,8 +229,8 @@ def test_separable_conv2d_is_its_two_parts():
 @pytest.mark.parametrize(
     ("layer", "shape", "words"),
     [
-        (Conv2d(out_channels=4, kernel_size=5), (4, 9, 1), "expects height from 5 on: its windows are 5 wide"),
-        (Conv2d(out_channels=4, kernel_size=3, dilation=3), (9, 6, 1), "expects width from 7 on"),
+        (Conv2d(out_channels=4, kernel_size=5), (4, 9, 1), "expects height of at least 5: its windows are 5 wide"),
+        (Conv2d(out_channels=4, kernel_size=3, dilation=3), (9, 6, 1), "expects width of at least 7"),
         (Conv2d(out_channels=4, kernel_size=3), (28, 28), r"expects samples of shape \(height, width, channels\)"),
         (Conv2d(out_channels=4, kernel_size=3), (28, 28, None), "expects a last axis .channels. of fixed size"),
         (Conv2d(out_channels=4, kernel_size=3, groups=4), (9, 9, 6), "expects channels that groups = 4 divides"),
@@ -239,10 +239,10 @@ def test_separable_conv2d_is_its_two_parts():
             (9, 9, 6),
             "expects channels that groups = 4 divides",
         ),
-        (Conv1d(out_channels=4, kernel_size=3), (2, 1), "expects time from 3 on"),
-        (MaxPool2d(pool_size=3), (9, 2, 1), "expects width from 3 on"),
+        (Conv1d(out_channels=4, kernel_size=3), (2, 1), "expects time of at least 3"),
+        (MaxPool2d(pool_size=3), (9, 2, 1), "expects width of at least 3"),
         (ConvTranspose2d(out_channels=1, kernel_size=1, padding=2), (4, 9, 1), "nothing is left"),
-        (RandomCrop(height=4, width=4), (3, 9, 1), "expects a height from 4 on"),
+        (RandomCrop(height=4, width=4), (3, 9, 1), "expects a fixed height of at least 4"),
         (GlobalMaxPool(), (3,), "axes to go over"),
     ],
     ids=str,
@@ -262,7 +262,7 @@ def test_a_variable_axis_that_is_too_short_is_found_in_prediction():
     layer = {"type": "conv2d", "out_channels": 2, "kernel_size": 3}
     network = modnet.build({"network": {"input": ["variable", 5, 1], "layers": [layer]}})
     assert network.predict(np.zeros((1, 4, 5, 1))).shape == (1, 2, 3, 2)
-    with pytest.raises(ShapeError, match="expects height from 3 on"):
+    with pytest.raises(ShapeError, match="expects height of at least 3"):
         network.predict(np.zeros((1, 2, 5, 1)))
 
 

@@ -69,7 +69,7 @@ def _address_in(path: Path) -> str:
         reason = (error.strerror or str(error)).lower()
         raise modnet.ModnetError(f"{path}: this scheduler file cannot be read: {reason}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise modnet.ModnetError(f"{path}: this is no scheduler file: it has no address") from error
+        raise modnet.ModnetError(f"{path}: this is not a scheduler file: it has no address") from error
 
 
 def _local(address: str) -> DaskScheduler:

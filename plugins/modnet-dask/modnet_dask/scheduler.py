@@ -107,7 +107,7 @@ class DaskScheduler:
             return dict(self.client.run(function, *arguments))
         except ImportError as error:
             raise modnet.ModnetError(
-                f"a worker has not what is needed: {error}; the workers need modnet-dask and the plugins of the model"
+                f"something is missing on a worker: {error}; the workers need modnet-dask and the plugins of the model"
             ) from error
         except (OSError, TimeoutError) as error:
             raise ConnectionError(f"{GONE}: {error}") from error

@@ -27,7 +27,9 @@ class _Telling(event.Listener):
     """Says that loops are compiled, which takes seconds, unless they are found on disk: then there is no such event."""
 
     def on_start(self, event: Any) -> None:
-        announce("compiling loops for this processor by numba, which takes some seconds; later runs find them on disk")
+        announce(
+            "compiling loops for this processor with numba, which takes some seconds; later runs read them from disk"
+        )
 
     def on_end(self, event: Any) -> None:
         """Nothing is said."""

@@ -41,7 +41,9 @@ class Bidirectional(Composite, type="bidirectional"):
         if not isinstance(self.layer, Recurrent):
             raise ValueError(f"layer is {self.layer.type}; expected rnn, lstm or gru")
         if self.layer.reverse:
-            raise ValueError("layer has reverse = true; both directions are made of it, so leave that out")
+            raise ValueError(
+                "layer has reverse = true; bidirectional makes both directions of it, so leave reverse out"
+            )
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
         merging = {"concatenate": Concatenate(), "add": Add(), "multiply": Multiply()}[self.merge]

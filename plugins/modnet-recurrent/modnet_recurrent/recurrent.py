@@ -165,7 +165,7 @@ class Recurrent(Layer):
     def output_shape(self, *input_shapes: Shape) -> Shape:
         shape = input_shapes[0]
         if len(shape) != 2:
-            hint = 'an "embedding" before it makes vectors of ids' if len(shape) == 1 else ""
+            hint = 'put an "embedding" before it, which makes vectors of ids' if len(shape) == 1 else ""
             raise ShapeError("expects sequences, samples of shape (time, features)", hint)
         if shape[1] is None:
             raise ShapeError("expects a last axis (features) of fixed size")

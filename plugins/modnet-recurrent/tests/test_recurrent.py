@@ -282,7 +282,7 @@ def test_both_directions_are_merged(merge):
     ("layer", "message"),
     [
         ({"type": "linear", "out_features": 3}, "layer is linear; expected rnn, lstm or gru"),
-        (node(GRU, reverse=True), "leave that out"),
+        (node(GRU, reverse=True), "leave reverse out"),
     ],
     ids=["linear", "reverse"],
 )

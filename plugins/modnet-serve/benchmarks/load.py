@@ -240,7 +240,7 @@ def soak(folder: Path, requests: int) -> None:
     with Process(case.model) as process:
         asyncio.run(_soak(process, case, [Path(first), other], requests))
         status = process.end()
-    loaded = sum("was replaced and is served now" in line for line in process.lines)
+    loaded = sum("was replaced, and the new file is served" in line for line in process.lines)
     print(f"\n{loaded} reloads; exit status {status}")
 
 

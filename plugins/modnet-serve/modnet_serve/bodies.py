@@ -40,12 +40,12 @@ async def body_of(request: Request, most: int, seconds: float) -> bytes:
     except TimeoutError:
         raise Refusal(408, f"the body took longer than {seconds:g} seconds to arrive") from None
     except ClientDisconnect:
-        raise Refusal(400, "the body ended before it was whole") from None
+        raise Refusal(400, "the body ended before it was complete") from None
     return _unpacked(b"".join(parts), request.headers.get("content-encoding", "identity"), most)
 
 
 def _too_long(most: int) -> Refusal:
-    return Refusal(413, f"the body is longer than {most:,} bytes, the most that this server takes")
+    return Refusal(413, f"the body is longer than {most:,} bytes, the limit of this server")
 
 
 def _unpacked(body: bytes, encoding: str, most: int) -> bytes:
@@ -58,7 +58,7 @@ def _unpacked(body: bytes, encoding: str, most: int) -> bytes:
     try:
         found = unpacker.decompress(body, most + 1)
     except zlib.error:
-        raise Refusal(400, f"the body is no {encoding}, as Content-Encoding says it is") from None
+        raise Refusal(400, f"the body is not {encoding}, although Content-Encoding says so") from None
     if len(found) > most:
         raise _too_long(most)
     if not unpacker.eof or unpacker.unused_data:

@@ -48,11 +48,14 @@ def run(models: tuple[str, ...], host: str, port: int, token_file: str | None, *
     listener = listening(host, port)
     address = address_of(host, listener.getsockname()[1])
     if not is_loopback(host) and not settings.token:
-        warn(f"{host} can be reached by others, and there is no token: whoever reaches it can use and see the models")
+        warn(
+            f"{host} can be reached from other machines, and there is no token: everybody who reaches it can use and "
+            "see the models"
+        )
     server = Server(repository, settings, metrics)
     unanswered = run_server(server, listener, lambda: _greet(repository, settings, address))
     if not unanswered:
-        echo("stopped: every request that had come was answered", err=True)
+        echo("stopped: every request that had arrived was answered", err=True)
         return 0
     lost = f"{counted(unanswered, 'request')} {'was' if unanswered == 1 else 'were'}"
     echo(f"error: stopped at once: {lost} not answered", err=True)

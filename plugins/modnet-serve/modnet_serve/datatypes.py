@@ -140,7 +140,7 @@ def from_bytes(raw: memoryview, datatype: str, shape: Sequence[int], place: str)
 
 def _texts(raw: memoryview, count: int, place: str) -> Array:
     if len(raw) < count * LENGTH.size:
-        raise Refusal(400, f"{place}: expected {count} texts, each behind its length; found {len(raw)} bytes")
+        raise Refusal(400, f"{place}: expected {count} texts, each after its length; found {len(raw)} bytes")
     texts: Array = np.empty(count, object)
     start = 0
     for index in range(count):
@@ -153,10 +153,10 @@ def _texts(raw: memoryview, count: int, place: str) -> Array:
         try:
             texts[index] = str(raw[start : start + length], "utf-8")
         except UnicodeDecodeError:
-            raise Refusal(400, f"{place}: text {index} is no UTF-8") from None
+            raise Refusal(400, f"{place}: text {index} is not UTF-8") from None
         start += length
     if start != len(raw):
-        raise Refusal(400, f"{place}: {len(raw) - start} bytes are left behind {count} texts")
+        raise Refusal(400, f"{place}: {len(raw) - start} bytes are left after {count} texts")
     return texts
 
 

@@ -124,7 +124,7 @@ class Jobs:
             Refusal: too many wait (503), or it took too long (504).
         """
         if self._waiting >= self._most_waiting:
-            message = f"{self._waiting} requests wait already, the most that this server lets wait; try again"
+            message = f"{self._waiting} requests are waiting already, which is the limit of this server; try again"
             raise Refusal(503, message, {"Retry-After": "1"})
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting += 1

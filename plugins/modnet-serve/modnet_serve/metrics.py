@@ -20,9 +20,9 @@ class Metrics:
         self.registry = registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=registry)
         model = ("model", "version")
-        text = "Requests by what was asked for and the status of the answer."
+        text = "Requests, by address and status of the answer."
         self._requests = Counter("modnet_requests", text, ("endpoint", "model", "code"), registry=registry)
-        text = "From the head of a request to the end of its answer."
+        text = "From the header of a request to the end of its answer."
         self._seconds = Histogram("modnet_request_seconds", text, ("endpoint",), buckets=SECONDS, registry=registry)
         text = "Rows that were predicted for."
         self._rows = Counter("modnet_rows", text, ("model",), registry=registry)
@@ -30,11 +30,11 @@ class Metrics:
         self._taken = Histogram("modnet_batch_requests", text, buckets=REQUESTS, registry=registry)
         text = "Rows of several requests that were computed as one batch."
         self._merged = Histogram("modnet_batch_rows", text, buckets=ROWS, registry=registry)
-        text = "Requests that wait or are computed."
+        text = "Requests that wait or are being computed."
         self._waiting = Gauge("modnet_queue_requests", text, registry=registry)
         text = "Replaced model files that were loaded, or were refused."
         self._reloads = Counter("modnet_reloads", text, (*model, "outcome"), registry=registry)
-        text = "1 where the newest file was refused."
+        text = "1 if the newest file was refused."
         self._failed = Gauge("modnet_reload_failed", text, model, registry=registry)
         text = "1 for each model that is served, by its id."
         self._info = Gauge("modnet_model_info", text, (*model, "id"), registry=registry)

@@ -30,14 +30,14 @@ PARAMETERS: Plain = {"type": ["object", "null"]}
 ERROR: Plain = {"$ref": "#/components/schemas/Error"}
 
 REASONS = {
-    "400": "The request cannot be used; the message says what was found and expected, and where.",
-    "401": "No token, or another one.",
+    "400": "The request cannot be used; the message says what was found, what was expected, and where.",
+    "401": "No token, or a wrong one.",
     "404": "There is no such model or version.",
     "408": "The body did not arrive in time.",
     "413": "A body that is too long, or too many rows.",
-    "415": "Packed in an unknown way.",
+    "415": "An unknown compression.",
     "503": "Too many requests wait; Retry-After says when to try again.",
-    "504": "It took too long.",
+    "504": "The prediction took too long.",
 }
 
 

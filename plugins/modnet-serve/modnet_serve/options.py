@@ -11,7 +11,7 @@ import click
 @click.argument("models", nargs=-1, required=True, metavar="[NAME=]MODEL...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free one.")
-@click.option("--engine", metavar="NAME", help="What computes: modnet's own layers, onnxruntime, ...")
+@click.option("--engine", metavar="NAME", help="The engine that computes: modnet's own layers, onnxruntime, ...")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Requests computed at once.")
 @click.option(
     "--batch-rows",
@@ -37,7 +37,7 @@ import click
     "--token-file",
     type=click.Path(),
     metavar="FILE",
-    help="A file with the token that clients have to show; else it is MODNET_SERVE_TOKEN of the environment.",
+    help="A file with the token that clients must send; by default the token is MODNET_SERVE_TOKEN of the environment.",
 )
 def serve(**options: Any) -> None:
     """Serve MODELs over HTTP until Ctrl-C or SIGTERM.

@@ -24,7 +24,7 @@ MOST_AXES = 32
 
 REFUSED = {
     "shared_memory_region": "shared memory is not offered; send the values in the request",
-    "classification": "classification is not offered; the names of classes are an output of their own",
+    "classification": "classification is not offered; the names of classes are a separate output",
 }
 """Parameters of a tensor that would change what is asked for."""
 
@@ -64,9 +64,9 @@ def parsed_json(raw: bytes | memoryview) -> Any:
     except RecursionError:
         raise Refusal(400, "the body is nested too deeply") from None
     except UnicodeDecodeError:
-        raise Refusal(400, "the body is no JSON: it is not UTF-8") from None
+        raise Refusal(400, "the body is not JSON: it is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise Refusal(400, f"the body is no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise Refusal(400, f"the body is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except ValueError:
         raise Refusal(400, "the body has a whole number with too many digits") from None
 

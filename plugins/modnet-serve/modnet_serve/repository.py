@@ -165,9 +165,9 @@ class Repository:
         self._metrics.reloaded(served.name, served.version, bool(failure))
         what = f"{served.name}, version {served.version}"
         if failure:
-            self._tell(f"{what}: the new file is not taken, the model before it goes on serving: {failure}")
+            self._tell(f"{what}: the new file is not taken, the old model stays in use: {failure}")
         else:
-            self._tell(f"{what}: {served.path} was replaced and is served now")
+            self._tell(f"{what}: {served.path} was replaced, and the new file is served")
             self._arrange()
 
     def _arrange(self) -> None:

@@ -34,11 +34,11 @@ def test_packed_bodies(client, encoding, pack):
     ("encoding", "body", "status", "text"),
     [
         ("br", ROW, 415, "Content-Encoding: expected gzip, deflate or identity, found br"),
-        ("gzip", ROW, 400, "the body is no gzip, as Content-Encoding says it is"),
+        ("gzip", ROW, 400, "the body is not gzip, although Content-Encoding says so"),
         ("gzip", gzip.compress(ROW)[:-9], 400, "the body is cut off gzip"),
         ("gzip", gzip.compress(ROW) + b"x", 400, "the body is longer than its gzip"),
         ("gzip", gzip.compress(bytes(10_000_000)), 413, "the body is longer than 200,000 bytes"),
-        ("identity", bytes(200_001), 413, "the body is longer than 200,000 bytes, the most that this server takes"),
+        ("identity", bytes(200_001), 413, "the body is longer than 200,000 bytes, the limit of this server"),
     ],
 )
 def test_bodies_that_are_refused(client, encoding, body, status, text):

@@ -91,12 +91,12 @@ def test_what_is_no_tensor_is_refused(data, datatype, shape, message):
     ("raw", "datatype", "shape", "message"),
     [
         (b"\0" * 7, "FP32", [2], "x: expected 8 bytes (FP32 of the shape [2]), found 7"),
-        (b"\0" * 3, "BYTES", [1], "x: expected 1 texts, each behind its length; found 3 bytes"),
+        (b"\0" * 3, "BYTES", [1], "x: expected 1 texts, each after its length; found 3 bytes"),
         (b"\5\0\0\0abc", "BYTES", [1], "x: text 0 should have 5 bytes, and 3 are left"),
-        (b"\1\0\0\0\xff", "BYTES", [1], "x: text 0 is no UTF-8"),
-        (b"\1\0\0\0ab", "BYTES", [1], "x: 1 bytes are left behind 1 texts"),
+        (b"\1\0\0\0\xff", "BYTES", [1], "x: text 0 is not UTF-8"),
+        (b"\1\0\0\0ab", "BYTES", [1], "x: 1 bytes are left after 1 texts"),
         (b"\4\0\0\0abcd", "BYTES", [2], "x: the bytes end before text 1 of 2"),
-        (b"", "BYTES", [1 << 40], f"x: expected {1 << 40} texts, each behind its length; found 0 bytes"),
+        (b"", "BYTES", [1 << 40], f"x: expected {1 << 40} texts, each after its length; found 0 bytes"),
     ],
 )
 def test_bytes_that_are_no_tensor_are_refused(raw, datatype, shape, message):

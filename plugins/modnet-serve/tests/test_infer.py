@@ -172,7 +172,7 @@ REFUSALS = [
     ),
     (
         {"inputs": [GOOD], "outputs": [{"name": "output", "parameters": {"classification": 3}}]},
-        'output "output": classification is not offered; the names of classes are an output of their own',
+        'output "output": classification is not offered; the names of classes are a separate output',
     ),
     (
         {"inputs": [{**GOOD, "parameters": {"shared_memory_region": "r"}}]},
@@ -208,9 +208,9 @@ def test_what_cannot_be_used_is_refused(client, message, text):
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"{", "the body is no JSON: line 1, column 2"),
-        (b"", "the body is no JSON: line 1, column 1"),
-        (b"\xff", "the body is no JSON"),
+        (b"{", "the body is not JSON: line 1, column 2"),
+        (b"", "the body is not JSON: line 1, column 1"),
+        (b"\xff", "the body is not JSON"),
         (b"[" * 100_000, "the body is nested too deeply"),
         (b"1" * 5000, "the body has a whole number with too many digits"),
     ],

@@ -168,7 +168,7 @@ def test_files_that_are_replaced_under_load_lose_no_request(people, tmp_path):
     assert {status for status, _ in answers} == {200}
     assert {which for _, which in answers} == {0, 1}
     assert last == known[1]
-    assert sum("was replaced and is served now" in line for line in process.lines) == 3
+    assert sum("was replaced, and the new file is served" in line for line in process.lines) == 3
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -225,7 +225,7 @@ def test_what_was_asked_is_answered_before_the_end(people, number):
         assert process.wait() == 0
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2]) == modnet.load(people).predict(INPUTS[0])
-    assert process.lines[-1] == "stopped: every request that had come was answered\n"
+    assert process.lines[-1] == "stopped: every request that had arrived was answered\n"
 
 
 def test_no_request_is_lost_when_it_ends_under_load(people):
@@ -279,7 +279,7 @@ def test_what_is_wrong_is_told_at_the_start(people, tmp_path):
 def test_the_first_lines_say_how_to_try_it(people):
     with Process(people, "--host", "0.0.0.0") as process:
         first, *_ = process.lines
-        assert first.startswith("warning: 0.0.0.0 can be reached by others, and there is no token")
+        assert first.startswith("warning: 0.0.0.0 can be reached from other machines, and there is no token")
         time.sleep(0.2)
         command = next(line for line in process.lines if line.startswith("  curl"))
         assert process.end() == 0

@@ -55,7 +55,7 @@ def test_a_replaced_file_is_served(serving, newer):
     assert ask(client) == before
     refresh(server)
     assert ask(client) == modnet.load(newer).predict(INPUTS[0]) != before
-    assert told == [f"people, version 1: {path} was replaced and is served now"]
+    assert told == [f"people, version 1: {path} was replaced, and the new file is served"]
     assert figure(server, "modnet_reloads_total", outcome="loaded") == 1
 
 
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_loaded_is_not_served(serving, newer, spoil, reaso
     spoil(path)
     refresh(server)
     assert ask(client) == before
-    assert told[0].startswith("people, version 1: the new file is not taken, the model before it goes on serving: ")
+    assert told[0].startswith("people, version 1: the new file is not taken, the old model stays in use: ")
     assert reason in told[0]
     ready = client.get("/v2/health/ready")
     assert ready.status_code == 200

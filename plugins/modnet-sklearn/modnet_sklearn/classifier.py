@@ -58,7 +58,7 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
         if unknown.any():
             raise ValueError(
                 f"y has classes that the first call did not have: {np.unique(y[unknown]).tolist()}; expected some of "
-                f"{self.classes_.tolist()}: name all classes in the first partial_fit(..., classes=...), or fit anew"
+                f"{self.classes_.tolist()}: name all classes in the first partial_fit(..., classes=...), or call fit"
             )
         return codes.astype(np.int64, copy=False)
 
@@ -127,7 +127,9 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
 
     def _take(self, targets: Sequence[ColumnSchema], metadata: dict[str, Any]) -> None:
         if not targets[0].categories:
-            raise ValueError(f"the model predicts numbers ({targets[0].name}); load it by ModnetRegressor.from_modnet")
+            raise ValueError(
+                f"the model predicts numbers ({targets[0].name}); load it with ModnetRegressor.from_modnet"
+            )
         self._several = targets[0].kind == "labels"
         known = metadata.get("classes", ())
         fits = isinstance(known, list) and len(known) == len(targets[0].categories)

@@ -56,8 +56,8 @@ class LBFGS:
         given.best_loss_, given.validation_scores_, given.best_validation_score_ = given.loss_, None, None
         if result.status == 1:
             warnings.warn(
-                f"lbfgs has made {result.nit} iterations and {result.nfev} evaluations and has not converged yet; "
-                "allow more by max_iter and max_fun",
+                f"lbfgs has not converged after {result.nit} iterations and {result.nfev} evaluations; "
+                "increase max_iter or max_fun",
                 ConvergenceWarning,
                 stacklevel=4 + FRAMES,
             )

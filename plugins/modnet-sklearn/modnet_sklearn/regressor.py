@@ -68,7 +68,7 @@ class ModnetRegressor(RegressorMixin, ModnetEstimator):
     def _take(self, targets: Sequence[ColumnSchema], metadata: dict[str, Any]) -> None:
         if targets[0].categories or targets[0].quantiles:
             raise ValueError(
-                f"the model predicts {targets[0].name}, which is no number; load it by ModnetClassifier.from_modnet"
+                f"the model predicts {targets[0].name}, not a number; load it with ModnetClassifier.from_modnet"
             )
         self._width = len(targets)
         self._names_of_targets = [column.name for column in targets]

@@ -175,8 +175,8 @@ def _note(given: ModnetEstimator, history: modnet.History, rows: int, incrementa
     given.best_loss_ = None if scores else min(given.loss_curve_)
     if not incremental and not history.stopped and not has_network(given.spec):
         warnings.warn(
-            f"max_iter = {given.max_iter} epochs are over, and the training has not converged yet; "
-            "allow more by max_iter, or take a higher learning_rate_init",
+            f"max_iter = {given.max_iter} epochs are over, and the training has not converged; "
+            "increase max_iter or learning_rate_init",
             ConvergenceWarning,
             stacklevel=4 + FRAMES,
         )

@@ -97,7 +97,7 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
         """The rows that the network makes of codes, (rows, features)."""
         check_is_fitted(self, "n_iter_")
         if self._decoder is None:
-            raise ValueError(f"the layers behind {CODE} read some before it, so that a code alone does not say the row")
+            raise ValueError(f"layers after {CODE} read layers before it, so the code alone does not determine the row")
         array = check_array(X, dtype=DTYPES)
         return self._decoder.forward(array).astype(array.dtype, copy=False)
 

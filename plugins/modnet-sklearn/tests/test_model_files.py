@@ -59,7 +59,7 @@ def test_a_classifier_comes_back(tmp_path):
     assert list(again.feature_names_in_) == list(X.columns)
     assert again.loss_curve_ == fitted.loss_curve_
     assert again.set_params(random_state=1).fit(X, Y).n_iter_ == 5  # its spec is that of the file
-    with pytest.raises(ValueError, match=r"load it by ModnetClassifier\.from_modnet"):
+    with pytest.raises(ValueError, match=r"load it with ModnetClassifier\.from_modnet"):
         ModnetRegressor.from_modnet(path)
 
 

@@ -39,7 +39,7 @@ def test_a_spec_names_the_code():
     ]
     fitted = ModnetTransformer(spec={"network": {"layers": layers}}, random_state=0).fit(X)
     assert fitted.transform(X).shape == (150, 1)
-    with pytest.raises(ValueError, match="a code alone does not say the row"):
+    with pytest.raises(ValueError, match="the code alone does not determine the row"):
         fitted.inverse_transform(fitted.transform(X))
     del layers[2]["inputs"]
     fitted = ModnetTransformer(spec={"network": {"layers": layers}}, random_state=0).fit(X)

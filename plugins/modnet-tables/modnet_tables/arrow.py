@@ -180,7 +180,7 @@ def _is_fixed(kind: pa.DataType) -> bool:
 
 
 def _words(kind: pa.DataType) -> str:
-    return f"{kind}: a column holds one number, text, truth value or date in each row"
+    return f"{kind}: a column has one number, text, boolean or date in each row"
 
 
 def _column(values: pa.Array, name: str) -> Column:

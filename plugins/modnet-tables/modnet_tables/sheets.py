@@ -87,7 +87,7 @@ def table_of(rows: Iterable[Row], label: str, options: ReadOptions, notes: Seque
     header, lines = lines[start], _without_remarks(lines[start:], found)
     if options.header == 0 or (options.header is None and _is_data(header, lines)):
         names = [f"column_{place + 1}" if _in_any(lines, place) else "" for place in range(_width(lines))]
-        found.append("the columns are called column_1, column_2, ..., as the first row has no names")
+        found.append("the columns are called column_1, column_2, ..., because the first row has no names")
     else:
         names, lines = _names(header, lines, found), lines[1:]
     columns, errors = {}, 0
@@ -125,7 +125,7 @@ def _header(lines: Sequence[Line], wanted: int | None, label: str) -> int:
     if wanted:
         place = next((place for place, line in enumerate(lines) if line.number == wanted), None)
         if place is None:
-            raise modnet.DataError(f"{label}: header = {wanted}, but that row is empty or not there")
+            raise modnet.DataError(f"{label}: header = {wanted}, but that row is empty or does not exist")
         return place
     counts = sorted(len(_filled(line)) for line in lines[:SAMPLE])
     usual = counts[len(counts) // 2]

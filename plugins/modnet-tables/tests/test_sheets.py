@@ -116,7 +116,11 @@ def test_a_cell_over_several_columns_above_the_names(tmp_path):
         ([["a", None, "b"], [1, None, 3]], ["a", "b"], None),
         ([[" a\n b ", 2019, 2020.0], [1, 2, 3]], ["a b", "2019", "2020"], None),
         ([[0, 1, 2], [5, 6, 7]], ["0", "1", "2"], None),
-        ([[1.5, 2.5], [3.5, 4.5]], ["column_1", "column_2"], "the columns are called column_1, column_2, ..., as the"),
+        (
+            [[1.5, 2.5], [3.5, 4.5]],
+            ["column_1", "column_2"],
+            "the columns are called column_1, column_2, ..., because the",
+        ),
         ([["only"], [1], [2]], ["only"], None),
     ],
 )
@@ -130,7 +134,7 @@ def test_the_line_of_the_names_may_be_given():
     rows = [["x", "y"], ["m", "kg"], [1, 2]]
     assert values(table_of(rows, "a", ReadOptions(header=2))) == {"m": ["1"], "kg": ["2"]}
     assert list(table_of(rows, "a", ReadOptions(header=0)).columns) == ["column_1", "column_2"]
-    with pytest.raises(modnet.DataError, match="header = 9, but that row is empty or not there"):
+    with pytest.raises(modnet.DataError, match="header = 9, but that row is empty or does not exist"):
         table_of(rows, "a", ReadOptions(header=9))
 
 

@@ -59,7 +59,7 @@ class CategoryEmbedding(Layer, type="category_embedding"):
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         if None in input_shapes[0]:
-            raise ShapeError("expects a fixed number of ids; for sequences, whose padding needs a mask, take embedding")
+            raise ShapeError("expects a fixed number of ids; for sequences, whose padding needs a mask, use embedding")
         return self._embedding().output_shape(*input_shapes)
 
     def parameters(self, *input_shapes: Shape) -> Mapping[str, Parameter]:

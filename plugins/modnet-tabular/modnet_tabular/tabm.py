@@ -67,7 +67,7 @@ class TabM(Composite, type="tabm"):
 
     def check(self) -> None:
         if not self.hidden_features:
-            raise ValueError("hidden_features is empty; expected one at least")
+            raise ValueError("hidden_features is empty; expected at least one")
 
     def expand(self, inputs: Sequence[str]) -> Sequence[Node]:
         table = TableInputs(inputs, self.vocabulary_sizes, self.embedding_size)

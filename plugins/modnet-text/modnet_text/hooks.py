@@ -17,7 +17,7 @@ def modnet_commands(cli: click.Group) -> None:
     @cli.command("sample", short_help="Write text with a model of characters.")
     @click.argument("model", type=click.Path())
     @click.option("--start", default="\n", help="The text before it; by default the end of a line.")
-    @click.option("--length", type=click.IntRange(min=0), default=500, help="How many characters; by default 500.")
+    @click.option("--length", type=click.IntRange(min=0), default=500, help="The number of characters; by default 500.")
     @click.option(
         "--temperature",
         type=click.FloatRange(min=0),
@@ -27,9 +27,9 @@ def modnet_commands(cli: click.Group) -> None:
     @click.option(
         "--context",
         type=click.IntRange(min=2),
-        help="Begin anew with the last half whenever so many have been read; by default the network sees all of them.",
+        help="Start again with the last half after this number of characters; by default the network sees all of them.",
     )
-    @click.option("--seed", type=click.IntRange(min=0), default=0, help="Another one gives another text.")
+    @click.option("--seed", type=click.IntRange(min=0), default=0, help="The seed; another seed gives another text.")
     def command(model: str, start: str, length: int, temperature: float, context: int | None, seed: int) -> None:
         """Write text, character by character, each drawn with the probability that MODEL gives it.
 

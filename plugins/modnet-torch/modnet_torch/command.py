@@ -22,7 +22,7 @@ def run(weights: str, network: str, output: str | None, partial: bool) -> None:
     echo(found)
     guessed = sum(match.how == "order" for match in found.matching.matches)
     if guessed:
-        echo(f"{counted(guessed, 'node')} by order, among others of the same shapes: see whether they are right")
+        echo(f"{counted(guessed, 'node')} by order, among others of the same shapes: check if they are right")
     if output is None:
         echo("nothing was written; -o MODEL.modnet writes the network")
         return

@@ -39,7 +39,7 @@ class Exported(nn.Module):
         for node in graph.nodes:
             try:
                 if node in mixed:
-                    raise Unlike("it reads a flattened image, whose numbers stand in another order in torch")
+                    raise Unlike("it reads a flattened image, whose numbers have another order in torch")
                 step = _step(node, node.inputs[0] in sequences)
             except Unlike as error:
                 problems.append(f"{node.name} ({node.type}): {error}")
@@ -81,5 +81,5 @@ def _step(node: GraphNode, channels_first: bool) -> Step:
         members = "the members of an ensemble have no counterpart"
         raise Unlike(members if node.apart else "there is no counterpart")
     if getattr(node.layer, "makes_mask", False):
-        raise Unlike("it makes a mask, which the modules behind it would not know")
+        raise Unlike("it makes a mask, which the modules after it would not know")
     return BUILDERS[node.layer.type](node, channels_first)

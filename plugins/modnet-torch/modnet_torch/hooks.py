@@ -59,9 +59,9 @@ def modnet_import(path: Path) -> Network | None:
     try:
         values = json.loads(metadata[KEY])
     except (ValueError, RecursionError) as error:
-        raise MalformedFile(path, f"the description of the network is no JSON: {error}", KEY) from None
+        raise MalformedFile(path, f"the description of the network is not JSON: {error}", KEY) from None
     if not isinstance(values, dict):
-        raise MalformedFile(path, "the description of the network is no JSON object", KEY)
+        raise MalformedFile(path, "the description of the network is not a JSON object", KEY)
     network = restored(path, values, path.stat().st_size, arrays)
     restore(network, path, arrays)
     return network
@@ -78,7 +78,7 @@ def modnet_commands(cli: click.Group) -> None:
         "-o", "--output", type=click.Path(), metavar="FILE", help="The model file; without it nothing is written."
     )
     @click.option(
-        "--partial", is_flag=True, help="Take what fits: other nodes keep their values, other weights are left."
+        "--partial", is_flag=True, help="Load what fits: other nodes keep their values, other weights are ignored."
     )
     def command(weights: str, network: str, output: str | None, partial: bool) -> None:
         """Read the WEIGHTS of a torch model into a network, and write it as a model file.

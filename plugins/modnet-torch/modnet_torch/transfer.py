@@ -118,7 +118,7 @@ def _found(
 ) -> Transferred:
     """Which weights belong to which node, by what is given, or else by the spec."""
     for node in mixing(network.graph, feature_orders(network.graph)):
-        what = "reads a flattened image, whose numbers stand in another order in torch, together with others"
+        what = "reads a flattened image, whose numbers have another order in torch, together with other numbers"
         raise modnet.DataError(f"{legible(node.name)} ({node.type}) {what}; put a linear map before it")
     table = network.spec.weights
     chosen = nodes if nodes is not None else table.nodes if table else {}

@@ -110,9 +110,9 @@ def vast(described):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda described: "{", "no JSON"),
-        (lambda described: "[1]", "no JSON object"),
-        (lambda described: "[" * 100_000, "no JSON"),
+        (lambda described: "{", "not JSON"),
+        (lambda described: "[1]", "not a JSON object"),
+        (lambda described: "[" * 100_000, "not JSON"),
         (without_network, "no network in it"),
         (wider, "mismatched: linear_1.weight"),
         (with_callbacks, "callbacks"),

@@ -28,7 +28,7 @@ LINE = Window(size=1, kernel=1, stride=1, dilation=1, before=0, after=0)
 def _two(windows: Sequence[Window]) -> tuple[Window, Window]:
     """The windows of an image; a sequence is one of a single line."""
     if len(windows) > 2:
-        raise CannotCompile("volumes have no compiled form")
+        raise CannotCompile("volumes cannot be compiled")
     down, across = (LINE, *windows)[-2:]
     return down, across
 
@@ -121,7 +121,7 @@ def _global_max_pool(writer: Writer, layer: Layer, x: Value) -> Value:
 
 def _upsample(writer: Writer, layer: Upsample2d, x: Value) -> Value:
     if layer.mode != "nearest":
-        raise CannotCompile('mode = "bilinear" has no compiled form')
+        raise CannotCompile('mode = "bilinear" cannot be compiled')
     height, width, channels = x.shape
     down, across = per_axis(layer.scale_factor, 2)
     wide = writer.value((height, width * across, channels))
