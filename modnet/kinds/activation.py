@@ -50,7 +50,10 @@ class Activation(Layer):
 
     def forward(self, context: Context, *inputs: Any, **_: Any) -> Any:
         (x,) = inputs
-        y = context.do(self.function, x, x if context.may_overwrite_input else context.buffer(x.shape))
+        out = x if context.may_overwrite_input else context.buffer(x.shape)
+        y = context.do(self.function, x, out)
+        if y is not out:  # a call that is repeated would leave `out` as it is, and predict what it predicted before
+            raise TypeError("function gives another array; expected that it writes into out and returns it")
         context.save(x if self.needs_input else None, y)
         return y
 

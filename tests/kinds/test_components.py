@@ -44,3 +44,16 @@ def test_the_output_holds_what_the_layer_promises(example):
         lowest, highest = layer.output_range
         assert lowest <= output.min() < max(lowest + 1e-3, -100)
         assert min(highest - 1e-3, 100) < output.max() <= highest
+
+
+class NewArray(Activation, type="new_array"):
+    """Does not write into `out`, which is not noticed before the calls are repeated."""
+
+    def function(self, x, out):
+        return np.tanh(x)
+
+
+def test_an_activation_gives_the_array_that_it_was_given():
+    context = layer_context(NewArray(), (3,))
+    with pytest.raises(TypeError, match="function gives another array; expected that it writes into out"):
+        NewArray().forward(context, np.zeros((1, 3)))
