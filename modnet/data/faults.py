@@ -115,7 +115,7 @@ class Report:
 
     Attributes:
         filled_rows, dropped_rows: how many rows were.
-        by_mean, by_most_frequent, by_code: the columns that were filled so.
+        by_mean, by_median, by_most_frequent, by_code: the columns that were filled so.
         unknown: column -> how many rows have an unknown category.
         left_out: lines about rows that cannot be measured.
         outside_rows: how many rows have a value outside of what the model was trained on.
@@ -126,6 +126,7 @@ class Report:
     filled_rows: int = 0
     dropped_rows: int = 0
     by_mean: set[str] = field(default_factory=set)
+    by_median: set[str] = field(default_factory=set)
     by_most_frequent: set[str] = field(default_factory=set)
     by_code: set[str] = field(default_factory=set)
     unknown: dict[str, int] = field(default_factory=dict)
@@ -171,6 +172,7 @@ class Report:
         self.filled_rows += other.filled_rows
         self.dropped_rows += other.dropped_rows
         self.by_mean |= other.by_mean
+        self.by_median |= other.by_median
         self.by_most_frequent |= other.by_most_frequent
         self.by_code |= other.by_code
         self.left_out += other.left_out
@@ -185,7 +187,9 @@ class Report:
         """The columns whose gaps are filled in this way."""
         if fill is None:
             return self.by_code
-        return self.by_mean if isinstance(fill, float) and missing != "most_frequent" else self.by_most_frequent
+        if not isinstance(fill, float) or missing == "most_frequent":
+            return self.by_most_frequent
+        return self.by_median if missing == "median" else self.by_mean
 
     def texts(self) -> list[str]:
         """Lines for the screen."""
@@ -193,6 +197,7 @@ class Report:
         if self.filled_rows:
             ways = (
                 ("mean", self.by_mean),
+                ("median", self.by_median),
                 ("most frequent", self.by_most_frequent),
                 ("a code of their own", self.by_code),
             )

@@ -213,7 +213,9 @@ def _data_spec(
     targets = [name for goal in goals for name in goal.columns]
     inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
     if not inputs:
-        raise DataError(f"{table.name}: no column is left to predict from: {listed_reasons(left_out)}")
+        texts = any(why.endswith("different texts") for why in left_out.values())
+        hint = '; if their words or letters say something, write a spec with kind = "text" for them' if texts else ""
+        raise DataError(f"{table.name}: no column is left to predict from: {listed_reasons(left_out)}{hint}")
     columns, decimal = _columns(targets, inputs, guesses)
     return DataSpec(
         train=path,

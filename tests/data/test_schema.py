@@ -281,6 +281,12 @@ def test_rows_are_dropped_in_training_and_evaluation_only():
     np.testing.assert_array_equal(predicted.inputs["input"][1], [0, 0, 1, 46.25, 0, 0, 2007])
 
 
+def test_what_is_filled_with_the_median_is_called_so():
+    report = Report()
+    learn(missing="median").encode(table_of(PENGUINS), report=report)
+    assert report.texts() == ["1 row had missing values: filled (median of 1 column, most frequent of 1)"]
+
+
 def test_a_gap_in_training_needs_a_policy_but_in_prediction_has_its_code():
     with pytest.raises(DataError, match=r"row 2 \(line 3\), column bill_length_mm: missing value; complete it"):
         learn(missing=None)
