@@ -10,6 +10,8 @@ from os import PathLike
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
 from modnet.engine.courses import courses_of
 from modnet.engine.history import History
 from modnet.errors import DataError
@@ -22,8 +24,8 @@ from modnet.training.callbacks import FIRST
 LOGS = (".csv", ".jsonl", ".json")
 """The suffixes of files that are read as logs."""
 
-
-NOT_THERE = "the file has no history: its network was not trained by modnet, or edit dropped it"
+CLOSE = 1e-5
+"""Figures that differ by less, relatively, are those of the same weights."""
 
 
 class Recorded(Record, eq=False):
@@ -37,11 +39,23 @@ class Recorded(Record, eq=False):
     history: History
     metrics: Mapping[str, Any]
 
+    @property
+    def kept(self) -> int | None:
+        """The epoch whose weights the file has: that with the figures of these weights; None if it cannot be told."""
+        same = np.ones(self.history.epochs, bool)
+        numbers = courses_of(self.history)
+        names = [name for name in numbers if _is_number(self.metrics.get(name))]
+        for name in names:
+            same &= np.isclose(numbers[name], self.metrics[name], rtol=CLOSE, atol=0.0)
+        found = np.flatnonzero(same)
+        return int(found[0]) + 1 if names and len(found) == 1 else None
+
 
 def read_history(path: str | PathLike[str]) -> Recorded:
     """The history in a model file, of which only the header is read, or in a log.
 
-    No plugin is imported and no network is built.
+    No plugin is imported and no network is built. `best_epoch` of the history is the epoch whose weights the file has,
+    if that can be told and is not the last one.
 
     Raises:
         DataError: a .csv, .jsonl or .json file is not a log of a training; there is no epoch in the file.
@@ -51,12 +65,12 @@ def read_history(path: str | PathLike[str]) -> Recorded:
     if PurePath(path).suffix.lower() in LOGS:
         found, why = Recorded(_of_log(path), {}), "no epoch of the training has ended yet"
     else:
-        found, why = (
-            _of_model(path),
-            "the file has no history: its network was not trained by modnet, or edit dropped it",
-        )
+        found = _of_model(path)
+        why = "the file has no history: its network was not trained by modnet, or edit dropped it"
     if not courses_of(found.history):
         raise DataError(f"{path}: {why}")
+    if found.kept != found.history.epochs:
+        found.history.best_epoch = found.kept
     return found
 
 
@@ -67,6 +81,10 @@ def _of_model(path: str | PathLike[str]) -> Recorded:
         header.require_features(file.path)
         figures = unpacked(file, header, found)
         return Recorded(History(figures["history"]), figures["metrics"])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _of_log(path: str | PathLike[str]) -> History:

@@ -29,9 +29,6 @@ LONGEST_CURVE = 60
 
 MOST_MODELS = 26
 
-CLOSE = 1e-5
-"""Figures that differ by less, relatively, are those of the same weights."""
-
 
 class Course(NamedTuple):
     """The epochs of a model file or of a log.
@@ -39,12 +36,12 @@ class Course(NamedTuple):
     Attributes:
         model: the file.
         history: with all its figures.
-        metrics: the figures of the weights in the file.
+        kept: the epoch whose weights the file has; None if it cannot be told.
     """
 
     model: str
     history: History
-    metrics: Mapping[str, Any]
+    kept: int | None
 
     @property
     def numbers(self) -> dict[str, Array]:
@@ -62,16 +59,6 @@ class Course(NamedTuple):
         values = self.numbers.get(self.monitor, np.zeros(0))
         finite = np.isfinite(values)
         return int(np.argmin(np.where(finite, values, np.inf))) + 1 if finite.any() else None
-
-    @property
-    def kept(self) -> int | None:
-        """The epoch whose weights the file has: that with the figures of these weights; None if it cannot be told."""
-        same = np.ones(self.history.epochs, bool)
-        names = [name for name, values in self.numbers.items() if _is_number(self.metrics.get(name))]
-        for name in names:
-            same &= np.isclose(self.numbers[name], self.metrics[name], rtol=CLOSE, atol=0.0)
-        found = np.flatnonzero(same)
-        return int(found[0]) + 1 if names and len(found) == 1 else None
 
 
 def run(models: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
@@ -94,11 +81,7 @@ def run(models: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
 
 def _course(model: str) -> Course:
     found = read_history(model)
-    return Course(model, found.history, found.metrics)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return Course(model, found.history, found.kept)
 
 
 def _plain(course: Course) -> dict[str, Any]:

@@ -42,6 +42,20 @@ def test_it_is_that_of_the_training(folder, name):
     assert len(found.seconds) == (0 if name == "m.modnet" else 4)
 
 
+def test_the_epoch_whose_weights_a_model_file_has(tmp_path):
+    x = np.random.default_rng(0).standard_normal((40, 2))
+    network = modnet.build({"network": {"input": [2], "layers": [linear(3), "softmax"]}})
+    optimizer = {"type": "sgd", "learning_rate": 20.0}  # so high that the first epochs are the best
+    stopping = {"type": "early_stopping", "patience": 5}
+    history = modnet.train(
+        network, x, np.arange(40) % 3, loss="cross_entropy", optimizer=optimizer, validation=0.25, callbacks=[stopping]
+    )
+    modnet.save(network, tmp_path / "m.modnet")
+    found = read_history(tmp_path / "m.modnet")
+    assert history.best_epoch < history.epochs
+    assert found.kept == found.history.best_epoch == history.best_epoch
+
+
 def test_a_log_that_is_being_written_has_the_epochs_so_far(folder, tmp_path):
     place, history = folder
     text = (place / "log.jsonl").read_text()
