@@ -131,8 +131,8 @@ def _of_kernels(known: Mapping[str, Any]) -> Iterator[Finding]:
         )
     elif not kernels["offered"]:
         yield Finding(
-            "no plugin with compiled kernels is installed; activations, losses and optimizers run on numpy",
-            "pip install modnet-numba makes the training of small and middle networks faster",
+            "no plugin with compiled kernels is installed; with modnet-numba, small networks train faster",
+            "pip install modnet-numba",
         )
     if known["variables"].get("NUMBA_DISABLE_JIT") not in (None, "0"):
         yield Finding("NUMBA_DISABLE_JIT runs the kernels of modnet-numba uncompiled", "unset NUMBA_DISABLE_JIT")

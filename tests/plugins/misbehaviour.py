@@ -130,7 +130,7 @@ def warned(plugin):
     def act(site):
         status, printed, told = site.modnet("--help")
         assert status == 0, told
-        assert "Commands:" in printed
+        assert "\nFrom data to a model:\n" in printed
         return "\n".join(line for line in told.splitlines() if plugin in line)
 
     return act
