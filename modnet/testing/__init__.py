@@ -1,8 +1,7 @@
-"""What the author of a component tests it with.
+"""The kit with which authors test their components.
 
-`check_component` proves the whole contract of a component, `check_kernel` that of a kernel; `gradients` has the parts
-of which tests of one's own can be made. The names are loaded when they are first used, as pytest imports this package
-at every start.
+`check_component` tests the whole contract of a component, `check_kernel` that of a kernel; `gradients` has the parts
+for further tests. The names are loaded when they are first used, because pytest imports this package at every start.
 """
 
 from importlib import import_module

@@ -3,7 +3,7 @@
 def test_my_layer() -> None:
     check_component(MyLayer(width=3), (5,))
 
-The rules stand in `modnet.testing.rules`, one module or more for a kind. Each is a function that is given a `Trial` and
+The rules are in `modnet.testing.rules`, one module or more for a kind. A rule is a function that receives a `Trial` and
 returns the numbers that it found, or raises `Broken` or `NotApplicable`.
 """
 
@@ -32,8 +32,8 @@ __all__ = ["ContractError", "Report", "Row", "check_component", "check_kernel", 
 Status = Literal["passed", "not applicable", "not examined", "failed"]
 
 LAYER = ("layer", "passes", "sharing", "numbers", "padding")
-"""The modules with the rules of a layer, which an activation, a composite as a whole and each of several outputs keep
-as well."""
+"""The modules with the rules of a layer. They also apply to an activation, to a composite as a whole, and to each of
+several outputs."""
 
 MODULES = {
     "composite": ("component", "composite", "process", "unchanged", "engine"),
@@ -47,18 +47,18 @@ MODULES = {
     "metric": ("component", "metric", "unchanged"),
     "callback": ("component", "callback", "unchanged"),
 }
-"""Kind -> the modules of `modnet.testing.rules` whose rules a component of that kind keeps."""
+"""Kind -> the modules of `modnet.testing.rules` with the rules for a component of that kind."""
 
 KERNEL = "kernel"
 """The module with the rules of a kernel."""
 
 
 class Broken(Exception):
-    """A rule is broken; the message has the numbers."""
+    """A rule is broken; the message contains the numbers."""
 
 
 class NotApplicable(Exception):
-    """A rule says nothing about this component; the message says why."""
+    """A rule does not apply to this component; the message says why."""
 
 
 class NotExamined(Exception):
@@ -98,12 +98,12 @@ class Rules(list[Rule]):
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one rule.
+    """The result of one rule.
 
     Attributes:
         rule: its name.
-        status: "passed", "failed", "not applicable" (the rule says nothing about such a component), "not examined" (for
-            want of a library, or because a rule that it builds upon has failed).
+        status: "passed", "failed", "not applicable" (to such a component), "not examined" (a library is missing, or
+            a rule on which it depends has failed).
         text: what was found, or why the rule does not apply or was not examined.
         remedy: for a rule that failed, how to correct the component.
     """
@@ -116,11 +116,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of all rules for one use of a component; it prints as a table.
+    """The results of all rules for one use of a component; it prints as a table.
 
     Attributes:
-        label: the component with the shapes that it was tried with.
-        kind, type: what it is and how it is called.
+        label: the component and the shapes with which it was tried.
+        kind, type: its kind and its type name.
         rows: one for each rule.
     """
 
@@ -136,11 +136,11 @@ class Report:
 
     @property
     def passed(self) -> list[Row]:
-        """The rules that it keeps."""
+        """The rules that the component passes."""
         return [row for row in self.rows if row.status == "passed"]
 
     def faults(self) -> str:
-        """Every rule that broke: its name, what was found, how to correct it; "" where none did."""
+        """Every broken rule: its name, what was found, how to correct it; "" if there is none."""
         lines = []
         for row in self.failures:
             lines.append(f"  {row.rule}: {row.text}")
@@ -172,19 +172,19 @@ class ContractError(AssertionError):
 
 
 def check_component(component: Component | Example, *input_shapes: Shape) -> Report:
-    """Proves the contract of a component.
+    """Tests the contract of a component.
 
     Args:
-        component: of any kind; or an `Example`, which can bring data of its own and says how to train with them.
-        input_shapes: for a layer the shapes of one sample of each input, where None is a variable axis; for a loss or a
-            metric those of prediction and target; for an initializer those of the parameters to fill. Without them some
-            are tried, those that the component accepts.
+        component: of any kind; or an `Example`, which can contain its own data and say how to train with them.
+        input_shapes: for a layer, the shapes of one sample of each input, with None for a variable axis; for a loss or
+            a metric, those of prediction and target; for an initializer, those of the parameters to fill. By default
+            some shapes are tried that the component accepts.
 
     Returns:
         One row for each rule.
 
     Raises:
-        ContractError: with every rule that broke, the numbers, and how to correct it.
+        ContractError: lists every broken rule, the numbers, and how to correct it.
     """
     report = examine(component, *input_shapes)
     if report.failures:
@@ -193,7 +193,7 @@ def check_component(component: Component | Example, *input_shapes: Shape) -> Rep
 
 
 def examine(component: Component | Example, *input_shapes: Shape) -> Report:
-    """The same as `check_component`, but it only reports."""
+    """The same as `check_component`, but never raises ContractError: read `Report.failures`."""
     example = _tried(component, input_shapes)
     tried = example.component
     group = group_of(tried)
@@ -209,31 +209,31 @@ def rules_of(modules: Iterable[str]) -> list[Rule]:
 
 
 def group_of(component: Component) -> str:
-    """Which of `MODULES` examine it."""
+    """The key of `MODULES` for a component."""
     if isinstance(component, Composite):
         return "composite"
     return "outputs" if isinstance(component, Layer) and component.outputs else component.kind
 
 
 def _trial_of(modules: Sequence[Any]) -> Any:
-    """The most special of the classes `Trial` of some modules of rules."""
+    """The most derived of the `Trial` classes of some modules of rules."""
     return max((module.Trial for module in modules if hasattr(module, "Trial")), key=lambda cls: len(cls.__mro__))
 
 
 def check_kernel(maker: Maker, component: Component | Example, method: str, *input_shapes: Shape) -> Report:
-    """Proves that a kernel does what the component's own numpy code does, in float32 and float64.
+    """Tests that a kernel gives the same results as the component's own numpy code, in float32 and float64.
 
     Args:
-        maker: what the entry point names: (component, dtype) -> the kernel, or None.
+        maker: the function that the entry point names: (component, dtype) -> the kernel, or None.
         component: with the configuration to try, or an `Example`.
-        method: for which it stands: "forward" or "backward" of a layer, "update" of an optimizer, "joint" of a loss.
+        method: what it replaces: "forward" or "backward" of a layer, "update" of an optimizer, "joint" of a loss.
         input_shapes: as for `check_component`.
 
     Returns:
         One row for each rule.
 
     Raises:
-        ContractError: with every rule that broke, the numbers, and how to correct it.
+        ContractError: lists every broken rule, the numbers, and how to correct it.
     """
     report = examine_kernel(maker, component, method, *input_shapes)
     if report.failures:
@@ -242,7 +242,7 @@ def check_kernel(maker: Maker, component: Component | Example, method: str, *inp
 
 
 def examine_kernel(maker: Maker, component: Component | Example, method: str, *input_shapes: Shape) -> Report:
-    """The same as `check_kernel`, but it only reports."""
+    """The same as `check_kernel`, but never raises ContractError: read `Report.failures`."""
     module = import_module(f"modnet.testing.rules.{KERNEL}")
     example = _tried(component, input_shapes)
     name = f"{example.component.kind}.{example.component.type}.{method}"
@@ -251,9 +251,9 @@ def examine_kernel(maker: Maker, component: Component | Example, method: str, *i
 
 
 def _tried(component: Component | Example, input_shapes: tuple[Shape, ...]) -> Example:
-    """What to try a component with; shapes are found where a layer is given none, and no data."""
+    """What to try a component with; for a layer without shapes and data, shapes are found."""
     if isinstance(component, Example) and input_shapes:
-        raise TypeError("an Example has its input_shapes itself")
+        raise TypeError("an Example contains its input_shapes; do not pass them again")
     example = component if isinstance(component, Example) else Example(component, input_shapes)
     if isinstance(example.component, Layer) and not example.input_shapes and example.data is None:
         return example.replace(input_shapes=next(accepted_shapes(example.component), ()))
@@ -271,7 +271,7 @@ def _rows(rules: Iterable[Rule], trial: Any) -> tuple[Row, ...]:
     causes: dict[str, str] = {}
     for rule in rules:
         cause = next((causes[name] for name in rule.after if name in causes), None)
-        row = _row(rule, trial) if cause is None else Row(rule.name, "not examined", f'as "{cause}" failed')
+        row = _row(rule, trial) if cause is None else Row(rule.name, "not examined", f'because "{cause}" failed')
         if cause is not None or row.status == "failed":
             causes[rule.name] = cause or rule.name
         rows.append(row)
@@ -280,7 +280,7 @@ def _rows(rules: Iterable[Rule], trial: Any) -> tuple[Row, ...]:
 
 def _row(rule: Rule, trial: Any) -> Row:
     try:
-        # A rule looks at one thing; what numpy warns of is the business of the rule "quiet".
+        # A rule tests one thing; the rule "quiet" tests numpy's warnings.
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             text = rule.check(trial)
@@ -296,7 +296,7 @@ def _row(rule: Rule, trial: Any) -> Row:
 
 
 def raised(error: BaseException) -> str:
-    """An error with the line at which it arose, in one line."""
+    """An error and the place where it was raised, as one line."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}{place}"

@@ -27,7 +27,7 @@ from modnet.words import nearest, show
 HOOKS, FILE = "hooks", "file"
 
 FILES = "tests/files"
-"""Where a plugin keeps old model files, which it has to read for ever."""
+"""The folder with old model files of a plugin, which every later version must be able to read."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,11 @@ def offered_by(distribution: str, registry: Registry) -> list[Offer]:
         # The prefix that they share would make all of them near.
         stems = {_stem(name): name for entry in entries if (name := entry.origin.distribution)}
         near = nearest(_stem(distribution), stems)
-        hint = f'did you mean "{stems[near]}"?' if near else f"with components there are: {', '.join(stems.values())}"
+        hint = (
+            f'did you mean "{stems[near]}"?'
+            if near
+            else f"installed plugins with components: {', '.join(stems.values())}"
+        )
         raise NotInstalled(f"{distribution} is not installed; {hint}", distribution)
     return found
 
@@ -119,7 +123,7 @@ def examine_entry(entry: Entry) -> list[Report]:
     try:
         cls = entry.load()
     except BrokenPlugin as error:
-        remedy = "The entry point names package.module:Class, and the module has to be one that can be imported."
+        remedy = "The value of the entry point is package.module:Class, and the module must be importable."
         text = raised(error.__cause__) if error.__cause__ else str(error)
         return [_unexamined(origin.kind, origin.type, "imports", text, remedy)]
     try:
@@ -128,7 +132,7 @@ def examine_entry(entry: Entry) -> list[Report]:
         remedy = "Override the classmethod examples: return (Example(cls(size=3), ((4,),)),)."
         return [_unexamined(origin.kind, origin.type, "examples", str(error), remedy)]
     except Exception as error:
-        remedy = f"{origin.value}: examples() has to give uses of it."
+        remedy = f"{origin.value}: examples() must return Examples of the component and must not raise an error."
         return [_unexamined(origin.kind, origin.type, "examples", raised(error), remedy)]
     return [_examined(example, origin.kind, origin.type) for example in examples]
 
@@ -137,7 +141,7 @@ def _examined(example: Example, kind: str, name: str) -> Report:
     try:
         return examine(example)
     except DataError as error:
-        remedy = "data is (x, y), arrays with equally many rows, or a function of an rng that gives them."
+        remedy = "data is (x, y), arrays with the same number of rows, or a function of an rng that returns them."
         return _unexamined(kind, name, "examples", str(error), remedy)
 
 
@@ -146,29 +150,35 @@ def examine_kernel_entry(point: EntryPoint, registry: Registry) -> list[Report]:
     kind, _, rest = point.name.partition(".")
     name, _, method = rest.partition(".")
     if kind not in KINDS or not method:
-        text = f"it is called {show(point.name)}"
-        return [_unexamined(KERNEL, point.name, "offered", text, "Call the entry point KIND.TYPE.METHOD.")]
+        text = f"the entry point is named {show(point.name)}"
+        return [_unexamined(KERNEL, point.name, "offered", text, "Name the entry point KIND.TYPE.METHOD.")]
     try:
         maker: Any = point.load()
     except Exception as error:
-        remedy = f"{point.value} names a function, package.module:function, in a module that can be imported."
+        remedy = (
+            f"The value of the entry point, {point.value}, must be package.module:function, and the module must "
+            "be importable."
+        )
         return [_unexamined(KERNEL, point.name, "imports", raised(error), remedy)]
     try:
         examples = examples_of(registry.find(KINDS[kind], name))
     except PluginError as error:
-        return [_unexamined(KERNEL, point.name, "offered", str(error), "Name a component that is there.")]
+        return [
+            _unexamined(KERNEL, point.name, "offered", str(error), "Name an existing component in the entry point.")
+        ]
     return [examine_kernel(maker, example, method) for example in examples]
 
 
 def examine_hooks(module: HookModule) -> list[Report]:
-    """Whether a module with hooks can be imported, and has hooks that there are."""
+    """Whether a module with hooks can be imported and implements existing hooks."""
     if module.error is None:
         row = Row("imports", "passed", ", ".join(module.hooks))
         return [Report(module.label, HOOKS, module.name, (row,))]
     error = module.error
     text = raised(error.__cause__) if error.__cause__ else str(error)
     remedy = (
-        "A module that can be imported, with functions that are called and take arguments as modnet.hookspecs has them."
+        "The module must be importable, and its functions must have the names and arguments that "
+        "modnet.hookspecs declares."
     )
     return [_unexamined(HOOKS, module.name, "imports", text, remedy)]
 

@@ -1,4 +1,4 @@
-"""Uses of a component on which its contract is tested: its own, or found out from its fields."""
+"""Uses of a component with which its contract is tested: its own examples, or some made from its fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def examples_of(cls: type[Component]) -> list[Example]:
     """The uses of a component: those of `cls.examples()`, else made from its defaults and from shapes that it accepts.
 
     Raises:
-        ModnetError: nothing could be made up; the class has to override `examples`.
+        ModnetError: no example could be made; the class must override `examples`.
     """
     own = list(cls.examples())
     if own:
@@ -26,7 +26,9 @@ def examples_of(cls: type[Component]) -> list[Example]:
     try:
         component = cls(**cls.sample_arguments())
     except (LookupError, ModnetError) as error:
-        raise ModnetError(f"{cls.__name__}: no example could be made up ({error}); override examples()") from error
+        raise ModnetError(
+            f"{cls.__name__}: no example could be made from its fields ({error}); override examples()"
+        ) from error
     if not isinstance(component, Layer) or isinstance(component, Composite):
         return [Example(component)]
     found = [Example(component, shapes) for shapes in accepted_shapes(component)]

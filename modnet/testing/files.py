@@ -30,11 +30,12 @@ SUFFIX, BESIDE = ".modnet", ".npz"
 OUTPUT = "output."
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-"""By which predictions may differ from the stored ones, relative to the greatest: what other machines round."""
+"""How far predictions may differ from the stored ones, relative to the greatest: machines round differently."""
 
 OPENS, SAME = "opens", "same predictions"
 REMEDY = {
-    OPENS: "A file that was written by an older version has to be read: rename a field with renamed_from, or raise the "
+    OPENS: "A file that was written by an older version must stay readable: rename a field with renamed_from, or "
+    "raise the "
     "component's version and let upgrade give today's configuration.",
     SAME: "The same options have to compute the same for ever: give another computation a new type name, or a new "
     "field whose value upgrade sets as it was.",
@@ -94,13 +95,13 @@ def _files(place: Path) -> Iterator[Path]:
 def _examined(path: Path, registry: Registry) -> _Found:
     try:
         network = load(path, registry=registry)
-        _ = network.card.training  # which a prediction leaves alone, and a training further does not
+        _ = network.card.training  # read by further training, but not by prediction
     except Exception as error:
         return _Found(path, (Row(OPENS, "failed", raised_text(error), REMEDY[OPENS]),))
     opened = Row(OPENS, "passed", ", ".join(sorted(_versions(network))))
     beside = path.with_suffix(BESIDE)
     if not beside.is_file():
-        text = f"there is no {beside.name} beside it, with inputs and outputs; modnet.testing.write_file writes one"
+        text = f"{beside.name}, with inputs and outputs, is missing next to it; modnet.testing.write_file writes it"
         return _Found(path, (opened, Row(SAME, "not applicable", text)))
     try:
         text = _compared(network, beside)
@@ -159,7 +160,9 @@ def write_file(path: str | PathLike[str], component: Component | Example, *input
     beside = path.with_suffix(BESIDE)
     for each in (path, beside):
         if each.exists():
-            raise FileExistsError(17, "an old file is never written again; choose another name", str(each))
+            raise FileExistsError(
+                17, "the file exists, and old files are never overwritten; choose another name", str(each)
+            )
     example = component if isinstance(component, Example) else Example(component, tuple(input_shapes))
     if not isinstance(example.component, Layer):
         raise TypeError(f"expected a layer, found {example.component!r}; save a network that uses it with modnet.save")

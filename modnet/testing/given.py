@@ -1,4 +1,4 @@
-"""The data of an example, in as many rows and of such sizes as a rule asks for."""
+"""The data of an example, in the number of rows and the sizes that a rule needs."""
 
 from __future__ import annotations
 
@@ -35,24 +35,26 @@ class Given:
             wanted = wanted[:1]  # the second is that of the target
         for found, shape in zip(self.shapes, wanted, strict=True):
             if not _fits(found, shape):
-                raise DataError(f"the data of an example have samples of shape {found}; its input_shapes say {shape}")
+                raise DataError(
+                    f"the data of an example have samples of shape {found}; expected {shape}, as in its input_shapes"
+                )
 
     def arrays(self, seed: int) -> tuple[list[Array], Array | None]:
-        """All rows: the inputs and the target; a function gives others for another seed."""
+        """All rows: the inputs and the target; a function gives different ones for each seed."""
         if self._make is not None:
             return _pair(self._make(np.random.default_rng(seed)))
         assert self._fixed is not None
         return self._fixed
 
     def rows(self, count: int, seed: int = 0) -> tuple[list[Array], Array | None]:
-        """So many rows, which come again in their order where there are fewer."""
+        """`count` rows; if there are fewer, they are repeated in order."""
         inputs, target = self.arrays(seed)
         first = 0 if self._make is not None else seed
         which = (np.arange(count) + first) % len(inputs[0])
         return [x[which] for x in inputs], None if target is None else target[which]
 
     def inputs(self, sizes: Sequence[Shape], count: int, dtype: DTypeLike, seed: int, ids: bool) -> list[Array]:
-        """The inputs of so many rows, cut to sizes.
+        """The inputs of `count` rows, cut to `sizes`.
 
         Raises:
             NotApplicable: the data are smaller, or have other axes.
@@ -65,7 +67,7 @@ class Given:
 def _pair(data: Any) -> tuple[list[Array], Array | None]:
     if not isinstance(data, tuple) or len(data) != 2:
         raise DataError(
-            f"data of an example: expected (x, y), or a function of an rng that gives them; found {show(data)}"
+            f"data of an example: expected (x, y), or a function of an rng that returns them; found {show(data)}"
         )
     x, y = data
     inputs = [np.asarray(part) for part in _parts(x)]
@@ -74,7 +76,9 @@ def _pair(data: Any) -> tuple[list[Array], Array | None]:
     rows = {shape[:1] for shape in shapes}
     if len(rows) != 1 or rows & {(), (0,)}:
         found = ", ".join(map(str, dict.fromkeys(shapes)))
-        raise DataError(f"data of an example: expected arrays with equally many rows, at least 1; found {found}")
+        raise DataError(
+            f"data of an example: expected arrays with the same number of rows, at least 1; found the shapes {found}"
+        )
     return inputs, target
 
 
@@ -89,8 +93,8 @@ def _fits(found: tuple[int, ...], shape: Shape) -> bool:
 
 
 def _cut(array: Array, size: Shape) -> Array:
-    """An array with the first of each axis of its samples, as many as `size` says."""
+    """An array whose samples are cut to the first elements along each axis."""
     sizes = tuple(3 if axis is None else axis for axis in size)
     if len(sizes) != array.ndim - 1 or any(axis > found for axis, found in zip(sizes, array.shape[1:], strict=True)):
-        raise NotApplicable(f"the data of its example have samples of shape {array.shape[1:]}, and it needs {sizes}")
+        raise NotApplicable(f"the data of its example have samples of shape {array.shape[1:]}; this rule needs {sizes}")
     return array[(slice(None), *(slice(axis) for axis in sizes))]

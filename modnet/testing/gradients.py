@@ -42,7 +42,7 @@ class Slope:
 
     @property
     def error(self) -> float:
-        """How far they are from each other, beyond noise, relative to the greater one; inf for what is not finite."""
+        """Their difference beyond noise, relative to the greater one; inf if one of them is not finite."""
         if not (math.isfinite(self.numeric) and math.isfinite(self.claimed)):
             return math.inf
         distance = max(0.0, abs(self.numeric - self.claimed) - self.noise)
@@ -58,12 +58,12 @@ class Slope:
 def directional_error(value: Callable[[Array], float], gradient: Array, x: Array, rng: np.random.Generator) -> float:
     """How far a gradient is from the central difference along one random direction, relative to the greater of both.
 
-    What rounding of `value` alone can do is taken off, so that a true gradient of zero passes.
+    The part that rounding of `value` can explain is subtracted, so that a true gradient of zero passes.
 
     Args:
         value: a function of an array like x, in float64.
         gradient: its claimed gradient at x.
-        x: where.
+        x: the point at which they are compared.
         rng: draws the direction.
 
     Returns:
@@ -73,10 +73,10 @@ def directional_error(value: Callable[[Array], float], gradient: Array, x: Array
 
 
 def directional_slope(value: Callable[[Array], float], gradient: Array, x: Array, rng: np.random.Generator) -> Slope:
-    """The slopes along one random direction; where they differ, of some lengths of the difference the best ones.
+    """The slopes along one random direction; if they differ, shorter steps are tried too, and the best is taken.
 
-    A difference over a long way is off where a function bends much or has a kink nearby; one over a short way feels
-    rounding. A wrong gradient is wrong with all of them.
+    A long step is inaccurate if the function is curved or has a kink nearby; a short step suffers from rounding.
+    A wrong gradient is wrong with all of them.
 
     Args:
         value, gradient, x, rng: as for `directional_error`.
@@ -91,7 +91,7 @@ def directional_slope(value: Callable[[Array], float], gradient: Array, x: Array
 
 
 def _slope(value: Callable[[Array], float], gradient: Array, x: Array, direction: Array, scale: float) -> Slope:
-    # The cube root of the rounding unit: there the truncation of the difference meets rounding.
+    # The cube root of the rounding unit: here truncation and rounding errors are equally large.
     h = scale * 6e-6 * max(1.0, float(np.abs(x).max(initial=0.0)))
     above, below = value(x + h * direction), value(x - h * direction)
     noise = 10 * float(np.finfo(np.float64).eps) * max(abs(above), abs(below)) / h
@@ -132,8 +132,8 @@ def layer_context(
 ) -> Context:
     """A context in which a layer can run by itself.
 
-    Parameters are initialised and then shifted a little, so that zeros and ones are not special; gradients are nan, so
-    that one which is not written is seen; the state has its first values.
+    Parameters are initialised and then shifted a little, so that zeros and ones are not special. Gradients are nan, so
+    that a gradient that is not written is noticed. The state has its first values.
 
     Args:
         input_shapes: of one sample, for each input.
@@ -158,8 +158,8 @@ def layer_inputs(
 ) -> list[Array]:
     """Random inputs on which differences can be taken, one for each shape; a variable axis gets the size 3.
 
-    The numbers are between -3.6 and 3.6 and spread evenly: none is near another, where a maximum could pass from one
-    to the other, nor near 0, where many functions have a kink. A layer of ids gets 0 and 1.
+    The numbers are spread evenly between -3.6 and 3.6: no two are so close that a maximum could move from one to the
+    other, and none is near 0, where many functions have a kink. A layer of ids gets 0 and 1.
     """
     rng = np.random.default_rng(seed)
     inputs: list[Array] = []
@@ -184,20 +184,20 @@ def layer_gradient_errors(
     have no gradient.
 
     Every evaluation starts from the same random numbers and the same state, so that dropout is a fixed function and
-    running means stand still.
+    running means do not change.
 
     Args:
         input_shapes: of one sample, for each input; a variable axis gets the size 3.
         batch: samples.
-        training: whether the layer is told that this is training.
+        training: the value of context.training.
 
     Returns:
         "input", or "input_1", "input_2" ..., and each parameter's name -> `directional_error` of its gradient. Ids have
         none.
 
     Raises:
-        AssertionError: the layer writes into an input, announces another output shape than it gives, does not keep
-            the dtype (which is tried in float32 too), or gives gradients of other shapes than the inputs'.
+        AssertionError: the layer writes into an input, gives an output of another shape than output_shape, changes the
+            dtype (float32 is tried too), or gives gradients whose shapes differ from those of the inputs.
     """
     return _Check(layer, input_shapes, batch, seed, training).errors()
 
@@ -247,7 +247,7 @@ class _Check:
                 claims["input" if len(self.inputs) == 1 else f"input_{position}"] = x, gradient
         for name, parameter in self.layer.parameters(*self.shapes).items():
             if parameter.trainable:
-                # A copy, as later passes write into the context's own.
+                # A copy, because later passes overwrite it.
                 claims[name] = context.params[name], context.grads[name].copy()
         return claims
 
@@ -266,7 +266,7 @@ class _Check:
         given = [weight.copy() for weight in weights]
         results = _as_tuple(self.layer.backward(context, tuple(given) if self.layer.outputs else given[0]))
         kind = self.layer.type
-        assert len(results) == len(inputs), f"{kind} has {len(inputs)} inputs and gives {len(results)} gradients"
+        assert len(results) == len(inputs), f"{kind} has {len(inputs)} inputs, but gives {len(results)} gradients"
         for x, original in zip(inputs, originals, strict=True):
             assert np.array_equal(x, original), f"{kind} writes into an input"
         return weights, [self._checked(context, x, gradient) for x, gradient in zip(inputs, results, strict=True)]
@@ -278,7 +278,9 @@ class _Check:
         weights = []
         for output, shape in zip(outputs, self.layer.output_shapes(*self.shapes), strict=True):
             announced = (self.batch, *shape)
-            assert output.shape == announced, f"{kind} announces the output {announced} and gives {output.shape}"
+            assert output.shape == announced, (
+                f"output_shape of {kind} gives {announced} with the batch axis, and forward gives {output.shape}"
+            )
             assert output.dtype == context.dtype, f"{kind} turns {context.dtype} into {output.dtype}"
             weights.append(rng.standard_normal(output.shape).astype(context.dtype))
         return weights
@@ -287,7 +289,9 @@ class _Check:
         kind = self.layer.type
         if x.dtype.kind == "i":
             return None
-        assert gradient is not None, f"{kind} gives no gradient of an input"
-        assert gradient.shape == x.shape, f"{kind} gives a gradient {gradient.shape} of an input {x.shape}"
-        assert gradient.dtype == context.dtype, f"{kind} gives a gradient in {gradient.dtype}"
+        assert gradient is not None, f"{kind} gives no gradient for an input"
+        assert gradient.shape == x.shape, (
+            f"{kind} gives a gradient of shape {gradient.shape} for an input of shape {x.shape}"
+        )
+        assert gradient.dtype == context.dtype, f"{kind} gives a gradient in {gradient.dtype}, expected {context.dtype}"
         return gradient.copy()

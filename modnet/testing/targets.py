@@ -15,7 +15,7 @@ from modnet.testing.given import Given
 Maker = Callable[[np.random.Generator, tuple[int, ...]], tuple[Array, Array]]
 
 SHAPES: tuple[Shape, ...] = ((3,), (1,), (4, 3))
-"""Of one sample's prediction, where the author gives none."""
+"""The shapes of one sample's prediction that are tried by default."""
 
 
 @dataclass(frozen=True)
@@ -122,17 +122,17 @@ FORMS = (
 
 
 PREDICTIONS = (FORMS[0], FORMS[3], FORMS[4])
-"""A form for each kind of predictions: any numbers, rows of probabilities, chances."""
+"""A form for each kind of prediction: any numbers, rows of probabilities, probabilities between 0 and 1."""
 
 
 WHOLE = ("uint8", "int16", "int32", "int64")
-"""The dtypes in which tables and images have their whole numbers."""
+"""The integer dtypes of tables and images."""
 
 
 def of_whole_numbers(case: Case, batch: int) -> Iterator[tuple[Array, Array, str]]:
     """(prediction, target, another dtype that holds its numbers), where targets of a case can be whole numbers.
 
-    Float targets are left in peace where an array of whole numbers would mean something else: labels.
+    Float targets are skipped if whole numbers would mean something else, namely labels.
     """
     prediction, target = case.data(batch)
     if target.dtype.kind == "f":
@@ -155,8 +155,8 @@ def cases(
 
     Args:
         shapes: those of prediction and target, or none.
-        try_out: whether it takes a prediction and a target; an error is a no.
-        given: the author's own predictions and targets, which it has to take.
+        try_out: whether it takes a prediction and a target; an error means no.
+        given: the author's own predictions and targets, which it must take.
         needs_target: whether the target matters; else one form for each kind of predictions is enough.
 
     Raises:
@@ -167,7 +167,7 @@ def cases(
     found = list(_accepted(shapes, try_out, FORMS if needs_target else PREDICTIONS))
     if not found:
         tried = f"the {len(FORMS)} kinds of predictions and targets that were tried"
-        raise Broken(f"it takes none of {tried}, for {shapes or SHAPES}")
+        raise Broken(f"it takes none of {tried}, for the shapes {shapes or SHAPES}")
     return found
 
 
@@ -177,7 +177,7 @@ def _own(given: Given, try_out: Callable[[Array, Array], bool], needs_target: bo
     def make(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, Array]:
         (prediction,), target = given.rows(shape[0], int(rng.integers(1 << 16)))
         if target is None and needs_target:
-            raise Broken("the data of its example have no target: (x, y) is prediction and target")
+            raise Broken("the data of its example have no target (y); expected (x, y), prediction and target")
         target = prediction if target is None else target
         return prediction.astype(np.float64), target.astype(np.float64) if target.dtype.kind == "f" else target
 
@@ -194,12 +194,12 @@ def _accepted(
         case = _case(form, shape, *shapes[1:])
         if form.classes and case.shape[-1:] == (1,):
             continue
-        prediction, target = case.data(64)  # so many that one of a wrong kind is among them
+        prediction, target = case.data(64)  # enough samples to contain one of a wrong kind
         if len(shapes) > 1 and len(shapes[1]) != target.ndim - 1:
             continue
         try:
             taken = try_out(prediction, target)
-        except Exception:  # many look at no shapes, as the network has done so before
+        except Exception:  # many do not check shapes, because the network has done so
             continue
         if taken:
             yield case

@@ -39,7 +39,7 @@ def test_a_plugin_that_keeps_its_contract(environment, run):
     assert (kind, name, uses, failed, unexamined) == ("activation", "double", "3", "0", "0")
     rules = len(examine(Tanh(), (3,)).rows)
     assert int(passed) + int(inapplicable) == rules, "each rule counts once, and not for each use"
-    assert "not applicable: promises: it promises nothing of its numbers" in reasons
+    assert "not applicable: promises: it makes no promise about its numbers" in reasons
     assert last == "1 component of modnet-double: all keep their contract"
 
 
@@ -54,7 +54,7 @@ def test_a_plugin_that_does_not(environment, run):
     assert printed.count("      Derive backward from forward again") == 1, "once, and not for each of its uses"
     assert printed.count("  gradients:\n") == 1
     assert "not examined: gradients in prediction, " in printed
-    assert ': as "gradients" failed\n' in printed
+    assert ': because "gradients" failed\n' in printed
     assert printed.endswith("1 component of modnet-double: 1 broken\n")
 
 

@@ -56,7 +56,7 @@ def test_what_cannot_be_examined_is_a_failure_too(environment, code, rule, text)
     [
         ("modnet-duoble", 'did you mean "modnet-double"?'),
         ("dubble", 'did you mean "modnet-double"?'),
-        ("numpi-wave", "with components there are: modnet-core, modnet-double"),
+        ("numpi-wave", "installed plugins with components: modnet-core, modnet-double"),
     ],
 )
 def test_an_unknown_distribution_gives_the_nearest_name(environment, name, hint):
@@ -106,9 +106,13 @@ def test_kernels_and_hooks_are_examined_too(environment):
     ("change", "rule", "text"),
     [
         ({"name": "activation.treble.forward"}, "offered", 'unknown activation "treble"'),
-        ({"name": "double"}, "offered", 'it is called "double"'),
-        ({"name": "activation.double.derivative"}, "offered", "the engine asks for kernels of forward and backward of"),
-        ({"factor": "2.001"}, "agrees", "the output: relative difference 0.0005, at most"),
+        ({"name": "double"}, "offered", 'the entry point is named "double"'),
+        (
+            {"name": "activation.double.derivative"},
+            "offered",
+            "for this activation the engine uses kernels of forward and backward only",
+        ),
+        ({"factor": "2.001"}, "agrees", "the output: relative difference 0.0005; at most"),
     ],
 )
 def test_a_kernel_that_is_broken(environment, change, rule, text):

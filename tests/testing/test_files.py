@@ -139,7 +139,7 @@ def test_each_file_that_fails_is_listed(old, installed):
 
 def test_an_old_file_is_never_written_again(old, installed):
     before = old.read_bytes()
-    with pytest.raises(FileExistsError, match="an old file is never written again"):
+    with pytest.raises(FileExistsError, match="old files are never overwritten"):
         write_file(old, installed(**FIRST)(), (3,))
     assert old.read_bytes() == before
 

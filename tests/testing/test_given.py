@@ -46,7 +46,7 @@ def test_a_layer_to_which_random_numbers_mean_nothing():
     assert report.label.endswith("on (6,) with its own data")
     rows = {row.rule: row for row in report.rows}
     assert rows["gradients"].status == "passed"
-    assert rows["large inputs"].text == "its example has data of its own, and other numbers may mean nothing to it"
+    assert rows["large inputs"].text == "its example has its own data, and other numbers may be meaningless"
     fixed = sorted_times(np.random.default_rng(0))
     check_component(Example(Gaps(), data=fixed))
 
@@ -148,13 +148,16 @@ def test_training_says_how_it_is_trained():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (np.zeros((3, 6)), r"data of an example: expected \(x, y\), or a function of an rng that gives them; found an"),
+        (
+            np.zeros((3, 6)),
+            r"data of an example: expected \(x, y\), or a function of an rng that returns them; found an",
+        ),
         (
             (np.zeros((3, 6)), np.zeros(2)),
-            r"expected arrays with equally many rows, at least 1; found \(3, 6\), \(2,\)",
+            r"expected arrays with the same number of rows, at least 1; found the shapes \(3, 6\), \(2,\)",
         ),
-        ((np.zeros((0, 6)), None), r"at least 1; found \(0, 6\)"),
-        ((np.zeros((3, 5)), None), r"have samples of shape \(5,\); its input_shapes say \(6,\)"),
+        ((np.zeros((0, 6)), None), r"at least 1; found the shapes \(0, 6\)"),
+        ((np.zeros((3, 5)), None), r"have samples of shape \(5,\); expected \(6,\), as in its input_shapes"),
     ],
 )
 def test_data_that_are_of_no_use(data, message):
@@ -163,7 +166,7 @@ def test_data_that_are_of_no_use(data, message):
 
 
 def test_an_example_has_its_shapes_itself():
-    with pytest.raises(TypeError, match="has its input_shapes itself"):
+    with pytest.raises(TypeError, match="contains its input_shapes"):
         check_component(Example(Gaps()), (6,))
 
 

@@ -119,8 +119,11 @@ def test_a_wrong_gradient_is_found_where_it_is(layer, part):
     [
         (WritesIntoItsInput(), "writes into an input"),
         (AlwaysDouble(), "turns float32 into float64"),
-        (AnnouncesAnother(), r"announces the output \(4, 1, 5\) and gives \(4, 5\)"),
-        (WrongGradientShape(), r"gives a gradient \(4, 1\) of an input \(4, 5\)"),
+        (
+            AnnouncesAnother(),
+            r"output_shape of announces_another gives \(4, 1, 5\) with the batch axis, and forward gives \(4, 5\)",
+        ),
+        (WrongGradientShape(), r"gives a gradient of shape \(4, 1\) for an input of shape \(4, 5\)"),
     ],
     ids=str,
 )

@@ -1,4 +1,4 @@
-"""What an activation keeps beside the contract of a layer."""
+"""The contract of an activation, in addition to that of a layer."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ RULES = Rules()
 
 @RULES.rule(
     "keeps the shape",
-    "An activation gives the shape of its input; a layer that does not is a Layer.",
+    "The output of an activation has the shape of its input. If yours has another shape, derive the class from Layer.",
 )
 def keeps_the_shape(trial: Trial) -> str:
     for shape in (*trial.shapes, (None, 3)):
         found = trial.component.output_shape(shape)
         if found != shape:
-            raise Broken(f"output_shape gives {found} for {shape}")
+            raise Broken(f"output_shape gives {found} for an input of shape {shape}")
     return ""
 
 
 @RULES.rule(
     "overwrites its input",
-    "function(x, out) has to give the same where out is x itself: read an element before it is written. In forward, "
-    "write into x only where context.may_overwrite_input, and let backward read y alone where needs_input is False.",
+    "function(x, out) must give the same result when out is x itself: read each element before you write it. In "
+    "forward, write into x only if context.may_overwrite_input is True. If needs_input is False, backward may "
+    "read y, but not x.",
     after=("runs", "needs_input"),
 )
 def overwrites_its_input(trial: Trial) -> str:
     layer = trial.component
     assert isinstance(layer, Activation)
     (x,) = trial.inputs()
-    if type(layer).function is not Activation.function:  # one with parameters has forward alone
+    if type(layer).function is not Activation.function:  # an activation with parameters has only forward
         expected = layer.function(x.copy(), np.empty_like(x)).copy()
         in_place = x.copy()
         same_bytes(layer.function(in_place, in_place), expected, "function(x, out=x)")

@@ -32,7 +32,7 @@ RULES = Rules()
 
 EPOCHS = 3
 STOP = 4
-"""Steps after which a run is stopped, to go on: in the middle of its second epoch of three steps."""
+"""Steps after which a run is stopped and resumed: in the middle of its second epoch, which has three steps."""
 
 
 class _Watch:
@@ -241,7 +241,7 @@ def events(trial: Trial) -> str:
     return ", ".join(own) or "those of what join gives"
 
 
-@RULES.rule("runs", "A run with it has to come to its end.", after=("events", "named"))
+@RULES.rule("runs", "A training with the callback must run to its end.", after=("events", "named"))
 def runs(trial: Trial) -> str:
     try:
         result = trial.first = trial.train()
@@ -249,7 +249,7 @@ def runs(trial: Trial) -> str:
         raise Broken(f"in a run of {EPOCHS} epochs: {raised(error)}") from None
     parameters = result.results["the parameters"]
     if not np.isfinite(parameters).all():
-        raise Broken(f"behind it {np.sum(~np.isfinite(parameters))} of {parameters.size} parameters are not finite")
+        raise Broken(f"after the run {np.sum(~np.isfinite(parameters))} of {parameters.size} parameters are not finite")
     try:
         trial.train(validation=0.0)
     except ModnetError:  # it needs validation, and says so
@@ -263,9 +263,9 @@ def runs(trial: Trial) -> str:
 
 @RULES.rule(
     "leaves others alone",
-    "Other callbacks, the trainer and the program go on with what is theirs: no seeds of global generators, no change "
-    "of the folder, no draws from run.order, which shuffles the samples; draw from run.noise. Add to run.figures, and "
-    "take nothing out of it.",
+    "A callback must not change what other callbacks, the trainer and the program use: do not seed global "
+    "generators, do not change the current folder, and do not draw from run.order, which shuffles the samples "
+    "(draw from run.noise). Add figures to run.figures; remove none.",
     after=("events", "runs"),
 )
 def leaves_others_alone(trial: Trial) -> str:
@@ -273,25 +273,23 @@ def leaves_others_alone(trial: Trial) -> str:
     steps = found.results["the number of steps"]
     touched = [name for name in found.touched if name not in alone.touched]
     if touched:
-        raise Broken(f"behind a run of {steps} steps {' and '.join(touched)} is another one")
+        raise Broken(f"after a run of {steps} steps {' and '.join(touched)} has changed")
     if steps != alone.results["the number of steps"]:
         return "the program"
     if not is_same(found.order, alone.order):
-        raise Broken(
-            f"after {steps} steps the generator of the samples' order stands elsewhere than without the callback"
-        )
+        raise Broken(f"after {steps} steps the state of run.order differs from that of a run without the callback")
     for name, value in alone.results.items():
         if name.startswith("the history"):
             other = found.results.get(name, ())
             if len(other) != len(value):
-                raise Broken(f"{name} has {len(other)} values; {len(value)} without the callback")
+                raise Broken(f"the history {name} has {len(other)} values, and {len(value)} without the callback")
     return "the program, the order of samples, the history"
 
 
 @RULES.rule(
     "plain state",
-    "state() gives a dict of numbers, text, arrays, lists, tuples and dicts with text as keys: checkpoints save it. "
-    "restore(state) takes the same over.",
+    "state() returns a dict of numbers, text, arrays, lists, tuples and dicts, with text as keys: checkpoints "
+    "save it. restore(state) takes such a dict and sets the same state again.",
     after=("events", "runs"),
 )
 def plain_state(trial: Trial) -> str:
@@ -310,20 +308,24 @@ def plain_state(trial: Trial) -> str:
         fresh: Any = trial.train().member
         fresh.restore(copied(before))
         if not is_same(fresh.state(), before):
-            raise Broken("restore(state) and then state() give something else than that state")
+            raise Broken("after restore(state), state() returns something else than that state")
     return f"{found} values"
 
 
 @RULES.rule(
     "same seed, same bytes",
-    "A run with one seed has to end with the same bytes: draw from run.noise, whose state checkpoints hold, and not "
-    "from np.random, random or a generator without a seed; let no clock decide.",
+    "Two runs with the same seed must give the same bytes. Draw random numbers from run.noise, whose state is "
+    "saved in checkpoints, and not from np.random, random or a generator without a seed. Nothing may depend on "
+    "the time.",
     after=("events", "runs"),
 )
 def same_seed(trial: Trial) -> str:
     first, second = trial.train(seed=1), trial.train(seed=2)
     for name, value in first.results.items():
-        for what, run in (("two runs with one seed", second), ("a run and the first one, with one seed", trial.first)):
+        for what, run in (
+            ("two runs with the same seed", second),
+            ("a run and the first run, with the same seed", trial.first),
+        ):
             if not is_same(value, run.results.get(name)):
                 other = shown(run.results.get(name))
                 raise Broken(f"{what}: {name} is {shown(value)} in the one and {other} in the other")
@@ -332,21 +334,21 @@ def same_seed(trial: Trial) -> str:
 
 @RULES.rule(
     "runs side by side",
-    "One callback takes part in several runs, also at once: keep what a run changes in an object that join(run) makes "
-    "for it, and nothing on the class or in the module.",
+    "One callback can take part in several runs, also at the same time. Keep what a run changes in an object that "
+    "join(run) returns for that run, not on the class or in the module.",
     after=("events", "runs", "same seed, same bytes"),
 )
 def side_by_side(trial: Trial) -> str:
     alone, both = trial.train(seed=5), trial.train(seed=5, beside=True)
     again = trial.train(seed=6)
     if alone.member is both.member and alone.member is not trial.component:
-        raise Broken("join gives one and the same object to 2 runs")
+        raise Broken("join returns the same object for 2 runs")
     if both.beside is None:
-        raise NotApplicable("it stops the run before another could begin beside it")
+        raise NotApplicable("it stops the run before another one can start")
     for name, value in alone.values().items():
         if not is_same(value, again.values().get(name)):
-            continue  # what is another one each time, such as a clock's, says nothing
-        for what, found in (("a run", both), ("the run within it", both.beside)):
+            continue  # a value that differs in every run, such as a time, cannot be compared
+        for what, found in (("a run", both), ("the run that started within it", both.beside)):
             if not is_same(value, found.values().get(name)):
                 raise Broken(
                     f"of two runs at once: {name} of {what} is {shown(found.values().get(name))}; alone it is "
@@ -357,28 +359,29 @@ def side_by_side(trial: Trial) -> str:
 
 @RULES.rule(
     "goes on as if never stopped",
-    "A run that goes on from a checkpoint calls modnet_training_started once more: keep what lasts in "
-    "the object that join gives, save it by state() and restore(state), draw from run.noise, keep nothing elsewhere.",
+    "A run that is resumed from a checkpoint calls modnet_training_started again. Keep what must last in the "
+    "object that join returns, save it with state() and restore(state), and draw random numbers from run.noise. "
+    "Keep nothing elsewhere.",
     after=("events", "runs", "plain state", "same seed, same bytes"),
 )
 def resumes(trial: Trial) -> str:
     whole = trial.train(seed=1).values()
     if whole["the number of steps"] < 2:
-        raise NotApplicable("it stops the run before there is anything left to do after a checkpoint")
-    # What is another one each time, such as a clock's, says nothing.
+        raise NotApplicable("it stops the run before anything is left to do after a checkpoint")
+    # A value that differs in every run, such as a time, cannot be compared.
     again = trial.train(seed=2).values()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as elsewhere:
         path = str(Path(elsewhere, "stopped.modnet"))
         at = min(STOP, int(whole["the number of steps"]) - 1)
         trial.train(folder, seed=3, checkpoint=path, at=at)
         if not Path(path).exists():
-            raise NotApplicable("it stops the run before there is a checkpoint to go on from")
+            raise NotApplicable("it stops the run before the first checkpoint")
         found = trial.train(folder, seed=4, resume=path).values()
     compared = [name for name, value in whole.items() if name in again and is_same(value, again[name])]
     for name in compared:
         if not is_same(found.get(name), whole[name]):
             raise Broken(
-                f"stopped after {at} of {whole['the number of steps']} steps and gone on from there, {name} is "
+                f"stopped after {at} of {whole['the number of steps']} steps and resumed, {name} is "
                 f"{shown(found.get(name))}; without a stop it is {shown(whole[name])}"
             )
     return f"stopped after {at} steps; {len(compared)} values"

@@ -39,10 +39,10 @@ PLACES = {
     "loss": "WeightedLoss",
     "callback": "NamedCallback",
 }
-"""Kind -> its definition in the JSON Schema, where that is not the kind's own name."""
+"""Kind -> the name of its definition in the JSON Schema, if it is not the name of the kind."""
 
 PROBES: tuple[Any, ...] = (None, True, 0, -1, 3, 10**9, 0.5, -0.5, "no such name", [], [1], ["x"], {}, {"x": 1})
-"""Values on which the spec reader and the JSON Schema are to agree, whatever a field takes."""
+"""Values with which each field is tried: the spec reader and the JSON Schema must agree on them."""
 
 
 class Trial:
@@ -57,7 +57,7 @@ class Trial:
 
     @cached_property
     def registry(self) -> Registry:
-        """Knows the component, and those within it, whether their distributions are installed or not.
+        """A registry with the component and those within it, whether their distributions are installed or not.
 
         Raises:
             PluginError: the component cannot be registered: it has no type name, or one of the core's.
@@ -95,7 +95,7 @@ def _is_known(registry: Registry, cls: type[Component]) -> bool:
 
 
 def components_within(value: Any) -> Iterator[Component]:
-    """A component and those in its fields, however deep."""
+    """A component and all components in its fields, at any depth."""
     if isinstance(value, Component):
         yield value
     if isinstance(value, Configuration):
@@ -122,33 +122,33 @@ def difference(found: Array, expected: Array) -> float:
 def same(found: Array, expected: Array, what: str, tolerance: float = 1e-9) -> None:
     """Raises Broken where two arrays are not the same to a relative tolerance."""
     if not difference(found, expected) <= tolerance:
-        raise Broken(f"{what}: {_contrast(found, expected)}, at most {tolerance:g} is expected")
+        raise Broken(f"{what}: {_contrast(found, expected)}; at most {tolerance:g} is expected")
 
 
 def same_bytes(found: Array, expected: Array, what: str) -> None:
     """Raises Broken where two arrays are not the same to the last bit."""
     if found.shape != expected.shape or found.tobytes() != expected.tobytes():
-        raise Broken(f"{what}: {_contrast(found, expected)}, the same bytes are expected")
+        raise Broken(f"{what}: {_contrast(found, expected)}; the same bytes are expected")
 
 
 def _contrast(found: Array, expected: Array) -> str:
-    """In which way two arrays are different."""
+    """How two arrays differ."""
     if found.shape != expected.shape:
         return f"shapes {found.shape} and {expected.shape}"
     error = difference(found, expected)
     if np.isfinite(error):
         return f"relative difference {error:.2g}"
     counts = [int(np.sum(~np.isfinite(array))) for array in (found, expected)]
-    return f"{counts[0]} of {found.size} numbers are not finite, {counts[1]} in what they are compared with"
+    return f"{counts[0]} of {found.size} numbers are not finite; in the expected result {counts[1]} are not"
 
 
 def how_many(which: Array) -> str:
-    """How many numbers an array of bool marks."""
+    """How many elements of a bool array are True, as text."""
     return f"{int(np.sum(which))} of {which.size} numbers"
 
 
 def changed(found: Array, before: Array) -> str:
-    """How many numbers have been written over."""
+    """How many numbers have changed, as text."""
     return how_many(found != before)
 
 
@@ -161,7 +161,7 @@ def warnings_raised() -> Iterator[None]:
 
 
 class GlobalNumbers:
-    """A context in which numpy's and Python's global generators stand at a seed; they are put back behind it."""
+    """A context that seeds numpy's and Python's global generators, and restores their state at its end."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -177,10 +177,10 @@ class GlobalNumbers:
 
 
 class NoOtherGenerators:
-    """A context in which making a random generator is an error: one with a constant seed looks reproducible, and
-    gives the same numbers whatever the seed of the run is.
+    """A context in which creating a random generator is an error: a generator with a constant seed looks
+    reproducible, but ignores the seed of the run.
 
-    Those that the kit itself needs are made before.
+    The kit creates the generators that it needs beforehand.
     """
 
     def __enter__(self) -> None:
@@ -192,7 +192,7 @@ class NoOtherGenerators:
             caller = sys._getframe(1).f_globals.get("__name__", "")
             if threading.get_ident() == thread and not caller.startswith("modnet.testing"):
                 given = ", ".join(map(repr, arguments))
-                raise Broken(f"it makes a generator of its own, default_rng({given}), in {caller}")
+                raise Broken(f"it creates its own random generator, default_rng({given}), in {caller}")
             return made
 
         np.random.default_rng = refuse
@@ -201,7 +201,10 @@ class NoOtherGenerators:
         np.random.default_rng = self._make
 
 
-@RULES.rule("documented", "Give the class a docstring of its own: what it computes, shapes, parameters, source.")
+@RULES.rule(
+    "documented",
+    "Write a docstring for the class (an inherited one does not count): what it computes, shapes, parameters, source.",
+)
 def documented(trial: Trial) -> str:
     cls = type(trial.component)
     text = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
@@ -212,7 +215,8 @@ def documented(trial: Trial) -> str:
 
 @RULES.rule(
     "type hints",
-    "A hint has to be found at run time: import at module level, and not for type checkers alone, what it names.",
+    "Type hints must be resolvable at run time: import the names that they use at module level, not only under "
+    "TYPE_CHECKING.",
 )
 def type_hints(trial: Trial) -> str:
     try:
@@ -223,14 +227,14 @@ def type_hints(trial: Trial) -> str:
 
 @RULES.rule(
     "named",
-    "Name the type in the literature's words, small letters, digits and _, as no component of the core is named: "
-    'class Scale(Layer, type="scale").',
+    "Choose the name that the literature uses, in small letters, digits and _, and different from every component "
+    'of the core: class Scale(Layer, type="scale").',
     after=("type hints",),
 )
 def named(trial: Trial) -> str:
     cls = type(trial.component)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", cls.type):
-        raise Broken(f"the type name is {show(cls.type)}")
+        raise Broken(f"the type name is {show(cls.type)}; expected small letters, digits and _, with a letter first")
     try:
         trial.registry.find(KINDS[cls.kind], cls.type)
     except PluginError as error:
@@ -240,21 +244,24 @@ def named(trial: Trial) -> str:
 
 @RULES.rule(
     "fields",
-    "Fields are bool, int, float, str, Literal, tuples, Mappings, unions of these, components: tuple[int, ...] for a "
-    "list, and no arrays.",
+    "The types of fields are bool, int, float, str, Literal, tuples, Mappings, components and unions of these. "
+    "Use tuple[int, ...] for a list; arrays are not allowed.",
     after=("type hints", "named"),
 )
 def fields(trial: Trial) -> str:
     for name, part in trial.schema["properties"].items():
         if name in trial.fields and '{"not": {}}' in json.dumps(part):
-            raise Broken(f"{name} has the hint {type(trial.component).hints()[name]}, which no value of a spec fits")
+            raise Broken(
+                f"the field {name} has the type hint {type(trial.component).hints()[name]}, which no value in a "
+                "spec can match"
+            )
     return ", ".join(trial.fields)
 
 
 @RULES.rule(
     "immutable",
-    "Configuration holds plain, unchanging values: take tuples and not lists as defaults, and keep what is computed in "
-    "the context (save, buffer, state, memory), not on self.",
+    "The fields of a component hold plain values that do not change. Use tuples, not lists, as defaults, and keep "
+    "what is computed in the context (save, buffer, state, memory), not on self.",
     after=("type hints",),
 )
 def immutable(trial: Trial) -> str:
@@ -262,28 +269,28 @@ def immutable(trial: Trial) -> str:
     cls = type(component)
     for name, value in vars(component).items():
         if name not in cls.__fields__:
-            raise Broken(f"self.{name} is no field")
+            raise Broken(f"self.{name} is not a field")
         if not isinstance(value, Mapping):
             try:
                 hash(value)
             except TypeError:
-                raise Broken(f"the field {name} holds a {type(value).__name__}, which can change") from None
+                raise Broken(f"the field {name} holds a {type(value).__name__}, which is mutable") from None
     if "__setattr__" in vars(cls) or "__delattr__" in vars(cls):
-        raise Broken(f"{cls.__name__} has a __setattr__ of its own")
+        raise Broken(f"{cls.__name__} overrides __setattr__ or __delattr__")
     return ""
 
 
 @RULES.rule(
     "round trip",
-    "The component of its plain values has to equal it: leave plain, __eq__, __hash__ and __init__ as they are, and "
-    "let `check` accept all that the constructor accepts.",
+    "A component that is built from plain() must equal the original: do not override plain, __eq__, __hash__ and "
+    "__init__, and let `check` accept everything that the constructor accepts.",
     after=("named", "fields", "immutable"),
 )
 def round_trip(trial: Trial) -> str:
     component = trial.component
     again = read(trial, component.plain())
     if again != component or hash(again) != hash(component):
-        raise Broken(f"{component!r} comes back as {again!r}")
+        raise Broken(f"built from its own plain values, {component!r} becomes {again!r}")
     return ""
 
 
@@ -298,14 +305,14 @@ def read(trial: Trial, plain: Any) -> Any:
     try:
         reading.raise_problems()
     except SpecError as error:
-        raise Broken(f"its own plain values are refused: {error}") from None
+        raise Broken(f"the spec reader refuses its own plain values: {error}") from None
     return found
 
 
 @RULES.rule(
     "JSON Schema",
-    "Say in the hints and in field(minimum=...) what a field takes, so that editors and the spec reader agree; a "
-    "method `check` is for what concerns several fields.",
+    "Declare the values that a field accepts in its type hint and in field(minimum=...), so that editors and the "
+    "spec reader agree. Use the method `check` only for conditions on several fields.",
     after=("round trip",),
 )
 def json_schema(trial: Trial) -> str:

@@ -1,4 +1,4 @@
-"""What a composite keeps: as a whole, what a layer keeps; its nodes may also be examined by themselves."""
+"""The contract of a composite: as a whole, that of a layer; its nodes can also be tested separately."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OF_A_LAYER = (
     *("float32 as float64", "backward is linear", "one sample in training", "each sample by itself", "large batches"),
     *("other weights", "large inputs", "equal numbers", "padding"),
 )
-"""The rules of a layer that a composite keeps as a whole."""
+"""The rules of a layer that apply to a composite as a whole."""
 
 
 class WholeContext(Context):
@@ -44,7 +44,7 @@ class WholeContext(Context):
 
 
 class Whole:
-    """A composite as one layer that runs its nodes in order. It keeps nothing but networks, for their graphs."""
+    """A composite as one layer that runs its nodes in order. It stores only networks, for their graphs."""
 
     scratch_output = False
     outputs = ()
@@ -128,7 +128,7 @@ class Whole:
             array.fill(0)
         for node, part in reversed(list(zip(graph.nodes, context.parts, strict=True))):
             if all(flowing[slot] is None for slot in node.slots):
-                continue  # nobody reads what it gives
+                continue  # nothing uses its output
             _flow_back(node, part, context.values, flowing)
             owner = graph.owner(node)
             for name in node.parameters:
@@ -140,7 +140,7 @@ class Whole:
 
 
 def _masks_of(mask: Any, outputs: Sequence[Array]) -> list[Array | None]:
-    """The mask of each output of a node: as in the network it belongs to the steps of what it comes with."""
+    """The mask of each output of a node; as in the network, only an output with the same steps has it."""
     given = mask if isinstance(mask, tuple) else (mask,) * len(outputs)
     return [one if one is not None and fits(one, output) else None for one, output in zip(given, outputs, strict=True)]
 
@@ -192,7 +192,7 @@ class WholeTrial(of_layer.Trial):
 
 
 def _part(storage: list[Array]) -> list[Array]:
-    """A storage of a node's own, whose arrays the whole one has too."""
+    """The storage of one node; its arrays are also appended to the storage of the whole."""
 
     class Part(list[Array]):
         def append(self, array: Array) -> None:
@@ -222,8 +222,8 @@ def spec_of(component: Composite, shapes: Sequence[Shape], dtype: str = "float32
 
 @RULES.rule(
     "expands",
-    "expand(inputs) gives the nodes, the same each time, the last of them the output; it reads `inputs` by their "
-    "names.",
+    "expand(inputs) returns the nodes, the same ones at each call; the last node is the output. The nodes refer "
+    "to `inputs` by name.",
     after=("named",),
 )
 def expands(trial: Trial) -> str:
@@ -232,10 +232,10 @@ def expands(trial: Trial) -> str:
     names = [f"in{number}" for number in range(len(trial.shapes))]
     nodes = list(composite.expand(names))
     if not nodes or not all(isinstance(node, Node) for node in nodes):
-        raise Broken(f"expand gives {nodes!r}, expected nodes")
+        raise Broken(f"expand gives {nodes!r}, expected a list of nodes")
     again = list(composite.expand(names))
     if nodes != again:
-        raise Broken(f"expand gives {len(nodes)} nodes, and other {len(again)} the second time")
+        raise Broken(f"expand gives {len(nodes)} nodes, and {len(again)} different ones at the second call")
     network = trial.network()
     network.forward(trial.data(network))
     return f"{len(network.graph.nodes)} nodes"
@@ -249,7 +249,7 @@ def _borrowed(rule: Rule) -> Rule:
 
     return replace(
         rule,
-        remedy=f"The fault is in one of its nodes, or in how they are joined: examine them one by one. {rule.remedy}",
+        remedy=f"The fault is in one of its nodes, or in their connections: test the nodes one by one. {rule.remedy}",
         check=check,
         after=("expands", *rule.after),
     )

@@ -1,4 +1,4 @@
-"""A layer in both dtypes, of the same numbers."""
+"""A layer in both dtypes, with the same numbers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from modnet.testing.rules.rounding import (
 
 @dataclass(frozen=True)
 class Setting:
-    """With what a layer is run in both dtypes.
+    """The weights, mode and inputs with which a layer is run in both dtypes.
 
     Attributes:
         weights: a kind, as for `weights_of`.
-        factor, offset: what inputs are multiplied by, and what is added to them then.
+        factor, offset: inputs are multiplied by the factor, then the offset is added.
     """
 
     weights: str
@@ -53,7 +53,7 @@ class _Dtypes:
 
     Attributes:
         double, single: in float64 and in float32.
-        shifted: in float64, with all that goes in moved by one rounding unit of float32.
+        shifted: in float64, with everything that goes in moved by one rounding unit of float32.
         given: the greatest number of the gradient that backward was given.
     """
 
@@ -63,8 +63,8 @@ class _Dtypes:
     given: float
 
     def size(self, name: str) -> float:
-        """Of the numbers of a result. Where terms cancel out, what is left of a gradient has no size of its own: that
-        is the size of the greatest of all gradients.
+        """The greatest number of a result; for a gradient, of all gradients, because terms of a single gradient can
+        cancel out.
         """
         names = [other for other in self.double if _is_gradient(other)] if _is_gradient(name) else [name]
         return max(greatest(self.double[other]) for other in names)
@@ -73,16 +73,16 @@ class _Dtypes:
         """The difference as a share of what rounding explains."""
         double, single = self.double[name], self.single[name]
         size = self.size(name)
-        # Not finite behind an offset: what large numbers do is looked at elsewhere.
+        # Not finite after an offset: other settings test large numbers.
         if size > FITS or (setting.offset and not np.isfinite(single).all()):
             return 0.0
         if not np.isfinite(single).all():
             raise Broken(
                 f"{setting}: {int(np.sum(~np.isfinite(single)))} of {double.size} numbers of {name} are not finite in "
-                f"float32; in float64 all are, and at most {greatest(double):.3g}"
+                f"float32; in float64 all are finite, and at most {greatest(double):.3g}"
             )
         if setting.is_large and _is_gradient(name):
-            return 0.0  # what cancels out in saturated units is as large as the inputs, to some power
+            return 0.0  # the terms that cancel out in saturated units are as large as a power of the inputs
         allowed = room(size, greatest(self.shifted[name] - double)) + float(np.finfo(np.float32).tiny)
         if _is_gradient(name):
             allowed += SATURATED * SINGLE * self.given
@@ -107,7 +107,7 @@ def _in_both_dtypes(trial: Trial, setting: Setting) -> _Dtypes | None:
     inputs = [rounded(setting.factor * x + setting.offset) if x.dtype.kind == "f" else x for x in trial.inputs()]
     context = trial.context(training=setting.training, weights=weights)
     given = rounded(weights_for(trial.forward(context, inputs)))
-    # A layer may draw other numbers for float32; without training it draws none.
+    # A layer may draw different numbers for float32; in prediction it draws none.
     if draws(context):
         return None
 

@@ -1,4 +1,4 @@
-"""What a layer, or a composite, keeps within a network."""
+"""The contract of a layer, or a composite, in a network."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def same_outputs(found: Sequence[Array], expected: Sequence[Array], what: str) -
 
 THREADS, PREDICTIONS = 8, 10
 SWITCH = 1e-5
-"""Seconds after which another thread gets its turn: Python's 5 ms would let most predictions end undisturbed."""
+"""Seconds until Python switches to another thread; its default of 5 ms would interrupt few predictions."""
 
 
 class Trial(of_layer.Trial):
-    """A layer that can also be put into a network of its own."""
+    """A layer that can also be put into a network that contains nothing else."""
 
     def network(self, dtype: str = "float32", seed: int = 0) -> Network:
         names = [f"in{number}" for number in range(len(self.shapes))]
@@ -75,7 +75,7 @@ class Trial(of_layer.Trial):
         }
 
     def targets(self, output: Array, rng: np.random.Generator) -> Array:
-        """Targets for an output: the example's own, where they have its shape."""
+        """Targets for an output: the example's own if they have its shape, else random ones."""
         drawn: Array = 1 + rng.standard_normal(output.shape).astype(output.dtype)
         target = None if self.given is None else self.given.rows(len(output))[1]
         return drawn if target is None or target.shape != output.shape else target.astype(output.dtype)
@@ -87,8 +87,9 @@ class Trial(of_layer.Trial):
 
 @RULES.rule(
     "save and load",
-    "A model file holds the plain configuration, the parameters and the declared state, and nothing else: whatever "
-    "changes a prediction has to be one of these, what `prepare` and training passes have learned too.",
+    "A model file holds the plain configuration, the parameters and the declared state, and nothing else. "
+    "Everything that changes a prediction must be one of these, including what `prepare` and training passes have "
+    "learned.",
     after=("runs", "shapes", "dtypes", "expands", "round trip", "prediction", "does not change"),
 )
 def save_and_load(trial: Trial) -> str:
@@ -102,10 +103,10 @@ def save_and_load(trial: Trial) -> str:
         path = Path(folder, "model.modnet")
         save(network, path, registry=trial.registry)
         size = path.stat().st_size
-        # What is kept on the class or in the module would outlive the file in this process.
+        # What is kept on the class or in the module would survive in this process, but not in the file.
         learn(trial.network(), trial, seed=2)
         found = forward(load(path, registry=trial.registry), data)
-    same_outputs(found, expected, "the prediction of the loaded network, another having learned in between")
+    same_outputs(found, expected, "the prediction of the loaded network, after another network has learned")
     return f"{size} bytes"
 
 
@@ -122,14 +123,14 @@ def learn(network: Network, trial: Trial, seed: int) -> None:
 
 @RULES.rule(
     "prepare",
-    "prepare sees all of the training data, in batches of any size, and may be called again: begin sums "
-    "at zero, add up "
-    "over all batches, divide by the rows at the end, and write the result over what stands in context.state.",
+    "prepare sees all of the training data, in batches of any size, and may be called again. Start sums at zero, "
+    "add up over all batches, divide by the number of rows at the end, and overwrite context.state with the "
+    "result.",
     after=("runs", "shapes", "expands", "named", "fields", "save and load", "does not change"),
 )
 def prepare(trial: Trial) -> str:
     if type(trial.component).prepare is Layer.prepare:
-        raise NotApplicable("it learns nothing from the data before training")
+        raise NotApplicable("it learns nothing from the data before training (no prepare)")
     rows = 24
     network = trial.network("float64")
     inputs = network.arrays(trial.data(network, rows=rows))
@@ -143,7 +144,7 @@ def prepare(trial: Trial) -> str:
 
     network.prepare(partial(batches, rows))
     expected = network.state.flat.copy()
-    for what, size in (("once more", rows), ("in batches of 7 rows", 7), ("in batches of 1 row", 1)):
+    for what, size in (("a second time", rows), ("in batches of 7 rows", 7), ("in batches of 1 row", 1)):
         network.prepare(partial(batches, size))
         distance = float(np.abs(network.state.flat - expected).max(initial=0.0))
         size_of = max(1.0, float(np.abs(expected).max(initial=0.0)))
@@ -158,12 +159,13 @@ def prepare(trial: Trial) -> str:
 
 @RULES.rule(
     "target before",
-    "target_before(context, target, x) gives the input for which forward gives this target, from context.state alone.",
+    "target_before(context, target, x) gives the input for which forward gives this target. It may use only "
+    "context.state.",
     after=("runs", "shapes", "expands", "prepare"),
 )
 def target_before(trial: Trial) -> str:
     if type(trial.component).target_before is Layer.target_before:
-        raise NotApplicable("a loss is measured after it")
+        raise NotApplicable("it has no target_before")
     network = trial.network("float64")
     learn(network, trial, seed=4)
     inputs = network.arrays(trial.data(network, rows=6, seed=5))
@@ -172,14 +174,15 @@ def target_before(trial: Trial) -> str:
     context.begin()
     (output,) = Pass(network, list(network.graph.outputs.values())).forward(inputs)
     found = node.layer.target_before(context, output.copy(), inputs[0])
-    same(found, inputs[0], "the target before, for an output as the target", 1e-7)
+    same(found, inputs[0], "the result for an output of forward, compared with its input", 1e-7)
     return "6 rows"
 
 
 @RULES.rule(
     "repeats",
-    "What prediction repeats are the calls by context.do: let all that writes into an array go through it, with "
-    "buffers that are made outside of what it calls; call context.cannot_repeat() where the calls depend on numbers.",
+    "Prediction repeats only the calls that are made with context.do. Make every call that writes into an array "
+    "with context.do, and ask for buffers outside of the functions that it calls. If the calls depend on the "
+    "numbers, call context.cannot_repeat().",
     after=("runs", "shapes", "dtypes", "expands", "fields", "prediction", "nothing hidden"),
 )
 def repeats_its_calls(trial: Trial) -> str:
@@ -200,13 +203,15 @@ def repeats_its_calls(trial: Trial) -> str:
                 same_bytes(mine, other, f"the prediction for {rows} rows, number {seed + 1} of the same shape")
             held.append(known.held)
         if held[-1] != held[-2]:
-            raise Broken("each prediction takes new buffers: it asks for them within what context.do calls")
+            raise Broken(
+                "each prediction takes new buffers: they are requested inside a function that context.do calls"
+            )
     return "4 predictions each of 1 and of 4 rows"
 
 
 @RULES.rule(
     "threads",
-    "Any number of threads predict at once: keep everything that a pass needs in its context.",
+    "Many threads may predict at the same time: keep everything that a pass needs in its context.",
     after=("runs", "shapes", "dtypes", "expands", "fields", "prediction", "nothing hidden", "repeats"),
 )
 def threads(trial: Trial) -> str:
@@ -241,10 +246,10 @@ def threads(trial: Trial) -> str:
 
 
 def _move(teacher: Network, network: Network, data: dict[str, Array]) -> None:
-    """Moves the parameters of a network that are trained away from those of another one; the others become the same."""
+    """Moves the trained parameters of `teacher` away from their values; copies frozen ones from the other network."""
     rng = np.random.default_rng(2)
     noise = rng.standard_normal(teacher.parameters.flat.shape)
-    # Frozen ones cannot come nearer.
+    # Frozen ones cannot learn.
     noise[network.trainable_size :] = 0
     teacher.parameters.flat[network.trainable_size :] = network.parameters.flat[network.trainable_size :]
     initial = teacher.parameters.flat.copy()
@@ -257,8 +262,8 @@ def _move(teacher: Network, network: Network, data: dict[str, Array]) -> None:
 
 @RULES.rule(
     "learns",
-    "A network of this layer alone has to come nearer to one of the same kind with other parameters: are all "
-    "parameters used, and their gradients of the right sign?",
+    "A network of only this layer is trained to imitate another one with other parameters, and its loss must "
+    "fall. Are all parameters used, and do their gradients have the right sign?",
     after=(
         *("runs", "shapes", "expands", "fields", "dtypes", "gradients", "writes gradients"),
         *("needs_input_gradient", "leaves its inputs alone"),
@@ -269,7 +274,7 @@ def learns(trial: Trial) -> str:
     if not network.trainable_size:
         raise NotApplicable("it has no parameters that are trained")
     if not trial.component.true_gradient:
-        raise NotApplicable("its gradients are not meant to be those of its output")
+        raise NotApplicable("its gradients are deliberately not the derivatives of its output (true_gradient = False)")
     data = trial.data(network, rows=64)
     _move(teacher, network, data)
     target, loss = _task(trial, teacher, data)
@@ -282,12 +287,14 @@ def learns(trial: Trial) -> str:
     losses = history.figures["loss"]
     first, last = float(losses[0]), float(losses[-1])
     if not last < 0.9 * first:
-        raise Broken(f"the loss goes from {first:.3g} to {last:.3g} in {len(losses)} epochs")
+        raise Broken(
+            f"the loss goes from {first:.3g} to {last:.3g} in {len(losses)} epochs; it should fall by at least 10%"
+        )
     return f"the loss falls from {first:.2g} to {last:.2g}"
 
 
 def _task(trial: Trial, teacher: Network, data: dict[str, Array]) -> tuple[Any, Any]:
-    """Targets with their losses: the example's own, or what the teacher gives."""
+    """Targets and losses: the example's own targets, or the outputs of the teacher."""
     own = None if trial.given is None else trial.given.rows(len(next(iter(data.values()))))[1]
     if own is not None:
         return own, "mse"

@@ -1,4 +1,4 @@
-"""What a layer says of scales and shifts, by which a network is folded."""
+"""What a layer declares about scales and shifts, which is used to fold a network."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ RULES = Rules()
 
 @RULES.rule(
     "scale and shift",
-    "scale_and_shift(context) gives the scale and the shift of each feature with which forward predicts, from "
-    "context.params and context.state alone; None where forward does more.",
+    "scale_and_shift(context) returns the scale and the shift that prediction applies to each feature. It may use "
+    "only context.params and context.state. Return None if forward does more than scale and shift.",
     after=("runs", "shapes", "dtypes", "prediction"),
 )
 def scale_and_shift(trial: Trial) -> str:
     if type(trial.component).scale_and_shift is Layer.scale_and_shift:
-        raise NotApplicable("it promises nothing (scale_and_shift)")
+        raise NotApplicable("it has no scale_and_shift")
     context, inputs = trial.context(training=False), trial.inputs()
     found = trial.component.scale_and_shift(context)
     if found is None:
-        raise NotApplicable("it is more than a scale and a shift")
+        raise NotApplicable("it does more than scale and shift")
     expected = trial.forward(context, inputs).copy()
-    same(inputs[0] * found[0] + found[1], expected, "x * scale + shift against the prediction", EXACT)
+    same(inputs[0] * found[0] + found[1], expected, "x * scale + shift, compared with the prediction", EXACT)
     return "the same as the prediction"
 
 
 @RULES.rule(
     "takes a scale",
-    "with_scaled_output(params, scale, shift) gives the layer, with its parameters, that gives y * scale + shift, "
-    "with_scaled_input the one that does for x what this one does for x * scale + shift; None where none does exactly.",
+    "with_scaled_output(params, scale, shift) returns a layer and its parameters whose output is y * scale + "
+    "shift, where y is the output of this layer. with_scaled_input returns those whose output for x is the output "
+    "of this layer for x * scale + shift. Return None if no layer does this exactly.",
     after=("runs", "shapes", "dtypes", "prediction"),
 )
 def takes_a_scale(trial: Trial) -> str:
@@ -79,4 +80,4 @@ def _hold(
         expected = expected * scale + shift
     other = Context(np.float64, params, state=context.state)
     other.masks = context.masks
-    same(layer.forward(other, *inputs), expected, f"{name} against the layer with a scale and a shift", EXACT)
+    same(layer.forward(other, *inputs), expected, f"{name}, compared with this layer and a scale and shift", EXACT)

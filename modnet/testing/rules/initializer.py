@@ -53,10 +53,10 @@ class Trial(of_component.Trial):
         return out
 
 
-@RULES.rule("fills", "initialize writes every element of `out`, in place: out[...] = ... and not out = ...")
+@RULES.rule("fills", "initialize writes every element of `out`, in place: out[...] = ..., not out = ...")
 def fills(trial: Trial) -> str:
     if not trial.sizes:
-        raise Broken("it refuses every shape that was tried")
+        raise Broken("it refuses all shapes that were tried")
     for shape in trial.sizes:
         for dtype in (np.float32, np.float64):
             out = trial.fill(shape, dtype=dtype)
@@ -84,12 +84,16 @@ def _check_one_connection(trial: Trial) -> None:
 
 @RULES.rule(
     "reads nothing",
-    "What stands in `out` before has no meaning, and what lies around it is not yours: no out.base.",
+    "Do not read `out`: its first contents have no meaning. Do not write outside of it: do not use out.base.",
     after=("fills",),
 )
 def reads_nothing(trial: Trial) -> str:
     for shape in trial.sizes:
-        same_bytes(trial.fill(shape, before=1.0), trial.fill(shape, before=0.0), f"{shape}: over ones and over zeros")
+        same_bytes(
+            trial.fill(shape, before=1.0),
+            trial.fill(shape, before=0.0),
+            f"{shape}: written over ones, compared with zeros",
+        )
         size = max(1, math.prod(shape))
         whole = np.full(size + 20, 7.0)
         out = whole[10 : 10 + size].reshape(shape)
@@ -97,14 +101,15 @@ def reads_nothing(trial: Trial) -> str:
         outside = np.concatenate([whole[:10], whole[10 + size :]])
         if (outside != 7).any():
             raise Broken(
-                f"{shape}: it writes over {changed(outside, np.full(20, 7.0))} beside out, which other parameters have"
+                f"{shape}: it writes over {changed(outside, np.full(20, 7.0))} outside of out, which belong to "
+                "other parameters"
             )
     return ""
 
 
 @RULES.rule(
     "same seed, same bytes",
-    "All randomness comes from `rng`: no np.random functions, no generator of its own.",
+    "Draw all random numbers from `rng`: no np.random functions and no other generator.",
     after=("fills", "reads nothing"),
 )
 def same_seed(trial: Trial) -> str:
@@ -112,11 +117,16 @@ def same_seed(trial: Trial) -> str:
         with GlobalNumbers(1):
             first = trial.fill(shape, seed=3)
         with GlobalNumbers(2):
-            same_bytes(trial.fill(shape, seed=3), first, f"{shape}: with one seed")
-        same_bytes(trial.fill(shape), trial.first[shape], f"{shape}: with one seed, and after others")
+            same_bytes(trial.fill(shape, seed=3), first, f"{shape}: two calls with the same seed")
+        same_bytes(
+            trial.fill(shape),
+            trial.first[shape],
+            f"{shape}: two calls with the same seed, one of them after other calls",
+        )
         if trial.rng.bit_generator.state != trial.drawn[shape]:
             raise Broken(
-                f"{shape}: it draws other than it drew for the same shape before: does it keep what it has drawn?"
+                f"{shape}: a second call with the same shape and seed draws more or fewer random numbers: does it "
+                "keep earlier ones?"
             )
         drawn = np.random.default_rng(4)
         with NoOtherGenerators():
@@ -139,14 +149,13 @@ def _not_all_equal(trial: Trial, shape: tuple[int, ...], drawn: np.random.Genera
 
 @RULES.rule(
     "fans",
-    "fan_in and fan_out say how many connections there are; the axes of `out` do not, as a layer may "
-    "keep its weights the "
-    "other way round.",
+    "Use fan_in and fan_out as the numbers of connections, not the axes of `out`: a layer may store its weights "
+    "transposed.",
     after=("fills", "same seed, same bytes"),
 )
 def fans(trial: Trial) -> str:
     if not all(len(size) >= 2 for size in trial.sizes[-1:]):
-        raise NotApplicable("it fills no matrices")
+        raise NotApplicable("it takes no matrices")
     deviations = []
     for shape in ((60, 200), (200, 60)):
         out = np.empty(shape)
@@ -159,13 +168,17 @@ def fans(trial: Trial) -> str:
         raise Broken(
             f"for fan_in 60 and fan_out 200 the standard deviation is {deviations[0]:.4g} in a parameter "
             f"of shape (60, 200) "
-            f"and {deviations[1]:.4g} in one of (200, 60); at most a tenth of difference is expected"
+            f"and {deviations[1]:.4g} in one of (200, 60); a difference of at most 10% is expected"
         )
     return f"standard deviation {deviations[0]:.3g} for fans of 60 and 200"
 
 
-@RULES.rule("dtypes", "The same numbers in float32 and float64, to rounding.", after=("fills", "same seed, same bytes"))
+@RULES.rule(
+    "dtypes",
+    "Give the same numbers in float32 and in float64, except for rounding.",
+    after=("fills", "same seed, same bytes"),
+)
 def dtypes(trial: Trial) -> str:
     for shape in trial.sizes:
-        same(trial.fill(shape, dtype=np.float32), trial.fill(shape), f"{shape}: float32 against float64", 1e-5)
+        same(trial.fill(shape, dtype=np.float32), trial.fill(shape), f"{shape}: float32, compared with float64", 1e-5)
     return ""

@@ -1,4 +1,4 @@
-"""The contract of a kernel: it does what its component's own numpy code does."""
+"""The contract of a kernel: it gives the same results as its component's own numpy code."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ METHODS = {
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 UNITS = 1000
-"""Rounding units of the greatest number by which a kernel may differ."""
+"""How far a kernel may differ, in rounding units of the greatest number."""
 
 BATCHES = ((8, 1), (1, 1), (0, 1), (5, 1), (ROWS, 1), (8, 10), (8, 100))
-"""(samples, factor of the inputs), one after the other in one context; with a factor weights are random too."""
+"""(samples, factor of the inputs), used one after the other in one context; with a factor, weights are random too."""
 
 SATURATING = 10
-"""A factor beyond which units are saturated, so that gradients are what rounding leaves of 1 - 1."""
+"""The factor above which units are saturated: gradients are then only the rounding errors of 1 - 1."""
 
 Results = dict[str, Array]
 
@@ -215,7 +215,7 @@ def _pass(
     turned_gradient: Callable[[Array], Array],
     saturated: bool,
 ) -> Results:
-    """What a pass forward and backward gives; of saturated units the output alone."""
+    """The results of a forward and a backward pass; for saturated units only the output."""
     y = trial.forward(context, inputs, copy=False).copy()
     results = trial.backward(context, turned_gradient(of_layer.weights_for(y)))
     found = {"the output": y}
@@ -238,15 +238,16 @@ def _randomize(context: Context) -> None:
 
 @RULES.rule(
     "offered",
-    "The entry point is called KIND.TYPE.METHOD, with a method that the engine asks for, and names a function "
-    "(component, dtype) that gives a function, or None where it has no better one.",
+    "The name of the entry point is KIND.TYPE.METHOD, with a method for which the engine uses kernels. Its value "
+    "names a function (component, dtype) that returns the kernel (a function), or None if it has none for this "
+    "configuration.",
 )
 def offered(trial: Trial) -> str:
     component = trial.component
     methods = () if isinstance(component, Composite) else METHODS.get(component.kind, ())
     if trial.method not in methods:
         known = " and ".join(methods) or "none"
-        raise Broken(f"the engine asks for kernels of {known} of this {component.kind}, and not of {trial.method}")
+        raise Broken(f"the method is {trial.method}; for this {component.kind} the engine uses kernels of {known} only")
     found = []
     for dtype in DTYPES:
         try:
@@ -254,7 +255,7 @@ def offered(trial: Trial) -> str:
         except Exception as error:
             raise Broken(f"for {dtype}: {raised(error)}") from None
         if kernel is not None and not callable(kernel):
-            raise Broken(f"for {dtype} it gives a {type(kernel).__name__}, expected a function or None")
+            raise Broken(f"for {dtype} the function gives a {type(kernel).__name__}, expected a function or None")
         found += [str(dtype)] * (kernel is not None)
     if not found:
         raise NotApplicable("it has none for this configuration")
@@ -263,8 +264,9 @@ def offered(trial: Trial) -> str:
 
 @RULES.rule(
     "agrees",
-    "A kernel gives what the component's own method gives, to rounding: shapes, dtypes, state, gradients, with batches "
-    "of any size, masks, in training and in prediction; it saves what the component's other method reads.",
+    "A kernel gives the same as the component's own method, except for rounding: shapes, dtypes, state and "
+    "gradients, for batches of any size, with masks, in training and in prediction. It also saves what the "
+    "component's other method reads.",
     after=("offered",),
 )
 def agrees(trial: Trial) -> str:
@@ -273,12 +275,12 @@ def agrees(trial: Trial) -> str:
 
 @RULES.rule(
     "strides",
-    "Inputs and gradients may lie in memory in any order: compile for that, or copy.",
+    "Inputs and gradients may have any memory layout: compile the kernel for any layout, or copy the arrays first.",
     after=("offered", "agrees"),
 )
 def strides(trial: Trial) -> str:
     if isinstance(trial.component, Optimizer):
-        raise NotApplicable("an optimizer is given contiguous arrays")
+        raise NotApplicable("an optimizer receives contiguous arrays")
     for name, turned in (("Fortran order", np.asfortranarray), ("every other row", lambda x: np.repeat(x, 2, 0)[::2])):
         _compare(trial, turned, f"{name}, ")
     return "every other row, Fortran order"
@@ -292,7 +294,7 @@ def _compare(trial: Trial, turned: Callable[[Array], Array], what: str) -> str:
             for (case, arrays), (_, found) in zip(expected, trial.passes(subject, dtype, turned), strict=True):
                 where = f"{dtype}, {what}{case}"
                 if arrays.keys() != found.keys():
-                    raise Broken(f"{where}: it gives {', '.join(found)}, expected {', '.join(arrays)}")
+                    raise Broken(f"{where}: the kernel gives {', '.join(found)}, expected {', '.join(arrays)}")
                 for name, array in arrays.items():
                     if found[name].dtype != array.dtype:
                         raise Broken(f"{where}: {name} is {found[name].dtype}, expected {array.dtype}")
@@ -307,12 +309,12 @@ def _compare(trial: Trial, turned: Callable[[Array], Array], what: str) -> str:
 
 @RULES.rule(
     "leaves its inputs alone",
-    "Inputs, logits and targets belong to others; only the gradient that backward is given may be overwritten.",
+    "Do not write into inputs, logits and targets. Only the gradient that backward receives may be overwritten.",
     after=("offered", "agrees"),
 )
 def leaves_inputs_alone(trial: Trial) -> str:
     if isinstance(trial.component, Optimizer):
-        raise NotApplicable("an optimizer changes what it is given")
+        raise NotApplicable("an optimizer may change its arrays")
     watched: list[tuple[Array, Array]] = []
 
     def watch(x: Array) -> Array:
@@ -323,6 +325,8 @@ def leaves_inputs_alone(trial: Trial) -> str:
         for case, _ in trial.passes(subject, dtype, watch, np.copy):
             for given, before in watched:
                 if not np.array_equal(given, before):
-                    raise Broken(f"{dtype}, {case}: it writes over {changed(given, before)} that it was given")
+                    raise Broken(
+                        f"{dtype}, {case}: the kernel overwrites {changed(given, before)} of an array that it received"
+                    )
             watched.clear()
     return ""

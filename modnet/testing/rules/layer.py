@@ -1,4 +1,4 @@
-"""The contract of a layer, by itself: one context, or several, and no network."""
+"""The contract of a layer by itself, in one context or several, without a network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RULES = Rules()
 BATCH = 4
 
 LENGTHS = (7, 5, 3)
-"""Of a sequence that is given in pieces, or has a mask: the first that the layer takes."""
+"""Lengths of a sequence that is given in pieces or has a mask; the first one that the layer accepts is used."""
 
 ODD_SHAPES: tuple[Shape, ...] = (
     (),
@@ -40,10 +40,10 @@ ODD_SHAPES: tuple[Shape, ...] = (
     (None, None, 3),
     (3, None),
 )
-"""Shapes on which a layer may say no, but may not fail."""
+"""Shapes that a layer may refuse, but only with a ShapeError."""
 
 LARGE = 1 << 20
-"""Bytes of the arrays that are large enough to be seen when they are allocated."""
+"""Bytes from which an allocated array is noticed."""
 
 HUGE = 1 << 22
 """An axis; an array along it has at least 4 MiB."""
@@ -77,7 +77,7 @@ class Trial(of_component.Trial):
         storage: list[Array] | None = None,
         weights: Mapping[str, Array] | None = None,
     ) -> Context:
-        """A context of a node in which the layer stands alone; gradients are zero.
+        """The context of a node for the layer, without a network; gradients are zero.
 
         Args:
             weights: the parameters; by default the initial ones, shifted a little.
@@ -105,7 +105,7 @@ class Trial(of_component.Trial):
         return layer_inputs(self.component, *shapes, batch=batch, dtype=dtype, seed=seed)
 
     def factor(self, factor: int) -> int:
-        """What inputs may be multiplied by: data of the author's own would mean something else."""
+        """The factor for inputs: 1 for the author's own data, whose meaning it would change."""
         return factor if self.given is None else 1
 
     def forward(
@@ -164,7 +164,7 @@ def times(factor: float, inputs: Sequence[Array]) -> list[Array]:
 
 
 def weights_for(output: Array) -> Array:
-    """A gradient to begin with: the weights of a linear functional of the output."""
+    """The gradient of the output with which backward starts: the weights of a linear functional of the output."""
     return np.random.default_rng(7).standard_normal(output.shape).astype(output.dtype)
 
 
@@ -183,8 +183,8 @@ def same_gradients(found: Outcome, expected: Outcome, what: str, tolerance: floa
 
 @RULES.rule(
     "declarations",
-    "parameters and state return name -> Parameter(shape, initializer) and State(shape), the same for the same shapes; "
-    "multiply_adds a whole number.",
+    "parameters returns a mapping from name to Parameter(shape, initializer), and state one from name to "
+    "State(shape); the same shapes always give the same result. multiply_adds returns a whole number.",
 )
 def declarations(trial: Trial) -> str:
     layer = trial.component
@@ -192,10 +192,10 @@ def declarations(trial: Trial) -> str:
     _check_declared(parameters, Parameter)
     _check_declared(state, State)
     if parameters != layer.parameters(*trial.shapes) or state != layer.state(*trial.shapes):
-        raise Broken("a second call says something else than the first")
+        raise Broken("a second call returns something else than the first")
     count = layer.multiply_adds(*trial.shapes)
     if not isinstance(count, int) or count < 0:
-        raise Broken(f"multiply_adds gives {count!r}, expected a whole number")
+        raise Broken(f"multiply_adds gives {count!r}, expected a whole number of 0 or more")
     return f"{len(parameters)} parameters, {len(state)} arrays of state"
 
 
@@ -209,7 +209,7 @@ def _check_declared(declared: Any, kind: type[Parameter | State]) -> None:
 
 @RULES.rule(
     "refusals",
-    'A shape that the layer cannot take is refused by output_shape or parameters: raise ShapeError("expects ...", '
+    'If the layer cannot take a shape, output_shape or parameters must refuse it: raise ShapeError("expects ...", '
     "hint).",
     after=("declarations",),
 )
@@ -236,14 +236,14 @@ def refusals(trial: Trial) -> str:
 
 @RULES.rule(
     "needs_input",
-    "derivative(x, y, out) reads x: leave needs_input at True, or give the derivative by y alone.",
+    "derivative(x, y, out) reads x. Leave needs_input at True, or compute the derivative from y only.",
 )
 def needs_input(trial: Trial) -> str:
     layer = trial.component
     if not isinstance(layer, Activation) or layer.needs_input:
-        raise NotApplicable("it promises nothing")
+        raise NotApplicable("this is only for activations with needs_input = False")
     if not layer.elementwise:
-        raise NotApplicable("it is not element by element; see overwrites its input")
+        raise NotApplicable('it does not work element by element; see the rule "overwrites its input"')
     (x,) = trial.inputs()
     y = layer.function(x, np.empty_like(x))
     expected = layer.derivative(x, y, np.empty_like(y)).copy()
@@ -252,14 +252,15 @@ def needs_input(trial: Trial) -> str:
         # The engine gives no x at all.
         layer.derivative(None, y, np.empty_like(y))  # type: ignore[arg-type]
     except Exception as error:
-        raise Broken(f"without x derivative raises {raised(error)}") from None
-    same_bytes(found, expected, "the derivative with another x and the same y")
+        raise Broken(f"derivative raises an error when x is None: {raised(error)}") from None
+    same_bytes(found, expected, "the derivative for the same y and another x")
     return ""
 
 
 @RULES.rule(
     "runs",
-    "forward gives an array; backward one gradient, or a tuple with one for each input (none for ids).",
+    "forward returns an array. backward returns one gradient, or a tuple with one gradient for each input (None "
+    "for ids).",
     after=("declarations", "needs_input"),
 )
 def runs(trial: Trial) -> str:
@@ -269,7 +270,7 @@ def runs(trial: Trial) -> str:
         try:
             output = trial.forward(context, inputs)
             if not isinstance(output, np.ndarray):
-                raise Broken(f"in {mode}, forward gives a {type(output).__name__}")
+                raise Broken(f"in {mode}, forward gives a {type(output).__name__}, expected an array")
             results = trial.backward(context, weights_for(output))
         except Broken:
             raise
@@ -285,8 +286,8 @@ def runs(trial: Trial) -> str:
 
 @RULES.rule(
     "shapes",
-    "forward gives (batch, *output_shape(...)), also where an axis is variable (None), and backward the shape of each "
-    "input.",
+    "forward returns an array of shape (batch, *output_shape(...)), also if an axis is variable (None). backward "
+    "returns gradients with the shapes of the inputs.",
     after=("runs",),
 )
 def shapes(trial: Trial) -> str:
@@ -303,22 +304,27 @@ def _check_shapes(trial: Trial, shapes: tuple[Shape, ...]) -> int:
             outcome = trial.run(trial.context(sizes=sizes), inputs)
         except ShapeError as error:
             if shapes != sizes:
-                return tried  # it has a greatest size, which no shape with a variable axis can say
-            raise Broken(f"{text(sizes)} is accepted by output_shape and refused by forward: {error}") from None
+                return tried  # it has a greatest size, which a shape with a variable axis cannot express
+            raise Broken(f"{text(sizes)} is accepted by output_shape, but refused by forward: {error}") from None
         except Exception as error:
-            raise Broken(f"{text(sizes)} is accepted by output_shape and then {raised(error)}") from None
+            raise Broken(
+                f"{text(sizes)} is accepted by output_shape, but running the layer raises {raised(error)}"
+            ) from None
         if outcome.output.shape != (BATCH, *announced):
-            raise Broken(f"for {text(sizes)} it announces {(BATCH, *announced)} and gives {outcome.output.shape}")
+            raise Broken(
+                f"for inputs of shape {text(sizes)} output_shape gives the output {(BATCH, *announced)}, and "
+                f"forward gives {outcome.output.shape}"
+            )
         for x, gradient in zip(inputs, outcome.inputs, strict=True):
             if gradient is not None and gradient.shape != x.shape:
-                raise Broken(f"it gives a gradient of shape {gradient.shape} for an input of shape {x.shape}")
+                raise Broken(f"backward gives a gradient of shape {gradient.shape} for an input of shape {x.shape}")
         if shapes == sizes:
             return 1
     return 2
 
 
 def _announced(trial: Trial, shapes: tuple[Shape, ...], sizes: tuple[tuple[int, ...], ...]) -> Shape:
-    """The output's shape for sizes, of which that for variable shapes may leave some open."""
+    """The output's shape for fixed sizes; must agree with that for variable axes, which may leave sizes open."""
     announced: Shape = trial.component.output_shape(*sizes)
     general = trial.component.output_shape(*shapes)
     if len(general) != len(announced) or any(g not in (None, a) for g, a in zip(general, announced, strict=True)):
@@ -330,7 +336,7 @@ def shapes_taken(trial: Trial) -> Iterator[tuple[Shape, ...]]:
     """The shapes of the trial, with the first axis variable, and of `ODD_SHAPES` those that the layer accepts."""
     yield trial.shapes
     if trial.given is not None:
-        return  # data of its own have one shape
+        return  # the author's own data have one shape
     for shapes in (*first_axis_variable(trial), *((shape,) * len(trial.shapes) for shape in ODD_SHAPES)):
         if is_taken(trial, shapes):
             yield shapes
@@ -342,7 +348,7 @@ def first_axis_variable(trial: Trial) -> list[tuple[Shape, ...]]:
 
 
 def is_taken(trial: Trial, shapes: Sequence[Shape]) -> bool:
-    """Whether the layer says nothing against shapes of one sample."""
+    """Whether the layer accepts shapes of one sample."""
     try:
         trial.component.output_shape(*shapes)
         trial.component.parameters(*shapes)
@@ -354,8 +360,9 @@ def is_taken(trial: Trial, shapes: Sequence[Shape]) -> bool:
 
 @RULES.rule(
     "shapes alone",
-    "output_shape, parameters, state, scratch_size and multiply_adds compute with shapes and make no arrays: check and "
-    "summary ask them for networks of any size, and a stranger's model file may name such a size.",
+    "output_shape, parameters, state, scratch_size and multiply_adds calculate with shapes and must not allocate "
+    "arrays: check and summary call them for networks of any size, and a model file from an unknown source may "
+    "contain huge sizes.",
     after=("shapes",),
 )
 def shapes_alone(trial: Trial) -> str:
@@ -386,8 +393,8 @@ def _with_an_axis_of(size: int, shapes: tuple[tuple[int, ...], ...]) -> Iterator
 
 @RULES.rule(
     "dtypes",
-    "Outputs and gradients have the dtype of the network, context.dtype: np.float64 constants and arrays of numpy's "
-    "default dtype turn float32 into float64.",
+    "Outputs and gradients have the dtype of the network, context.dtype. An np.float64 constant, or an array of "
+    "numpy's default dtype, turns float32 into float64.",
     after=("runs",),
 )
 def dtypes(trial: Trial) -> str:
@@ -399,7 +406,7 @@ def dtypes(trial: Trial) -> str:
                 *((f"gradient of input {i + 1}", g) for i, g in enumerate(outcome.inputs)),
             ):
                 if array is not None and array.dtype != dtype:
-                    raise Broken(f"the {name} of a {np.dtype(dtype)} network is {array.dtype}")
+                    raise Broken(f"in a {np.dtype(dtype)} network the {name} is {array.dtype}")
     return "float32, float64"
 
 

@@ -29,7 +29,7 @@ BATCH = 6
 LARGE_LOGIT = 1e4
 
 SHIFT = 16.0
-"""What is added to predictions and targets of a loss of residuals."""
+"""The number that is added to predictions and targets of a loss of residuals."""
 
 
 class Trial(of_component.Trial):
@@ -42,7 +42,7 @@ class Trial(of_component.Trial):
 
     @cached_property
     def cases(self) -> list[Case]:
-        """Raises Broken where there are none."""
+        """The accepted predictions and targets; raises Broken if there are none."""
         return cases(self.shapes, self._takes, self.given, self.component.takes_target)
 
     def _takes(self, prediction: Array, target: Array) -> bool:
@@ -53,11 +53,11 @@ class Trial(of_component.Trial):
         return bool(np.isfinite(values).all())
 
     def told(self, target: Array) -> Any:
-        """The target as the loss is given it."""
+        """The target as the loss receives it: None if it takes no target."""
         return target if self.component.takes_target else None
 
     def values(self, prediction: Array, target: Array) -> Array:
-        """The values of samples, (batch,); of a loss that couples them that of the batch, (1,)."""
+        """The values of the samples, (batch,); for a loss that couples samples, the value of the batch, (1,)."""
         if self.component.couples:
             return self.batch(prediction, target)[0]
         return self.component.values(prediction, self.told(target))
@@ -74,17 +74,17 @@ class Trial(of_component.Trial):
     def batch(
         self, prediction: Array, target: Array, weights: Array | None = None, context: Context | None = None
     ) -> tuple[Array, Array]:
-        """The value of a batch, (1,), and its derivative, of a loss that couples samples."""
+        """The value of a batch, (1,), and its derivative, for a loss that couples samples."""
         context = Context(prediction.dtype) if context is None else context
         value, gradient = self.component.batch(context, prediction, self.told(target), weights)
         if np.ndim(value):
             raise Broken(f"batch gives a value of shape {np.shape(value)}; the mean loss of the batch is one number")
         if gradient is None and context.needs_input_gradient:
-            raise Broken("batch gives no gradient where context.needs_input_gradient is True")
+            raise Broken("batch gives no gradient although context.needs_input_gradient is True")
         return np.array([value], np.float64), cast(Array, gradient)
 
     def scaled(self) -> Iterator[tuple[Case, float]]:
-        """Each case with each factor that its predictions may have."""
+        """Each case with each factor by which its predictions may be multiplied."""
         for case in self.cases:
             for factor in case.factors:
                 yield case, factor
@@ -92,7 +92,7 @@ class Trial(of_component.Trial):
     def for_joint(self) -> None:
         """Raises NotApplicable for a loss that is not computed together with an activation."""
         if self.component.couples or not self.component.joint_with:
-            raise NotApplicable("it is joint with no activation")
+            raise NotApplicable("it has no joint computation with an activation (joint_with)")
 
     def for_targets(self) -> None:
         """Raises NotApplicable for a loss without a target."""
@@ -102,18 +102,18 @@ class Trial(of_component.Trial):
     def for_samples(self) -> None:
         """Raises NotApplicable for a loss that couples samples."""
         if self.component.couples:
-            raise NotApplicable("it couples the samples of a batch")
+            raise NotApplicable("it couples the samples of a batch (couples = True)")
 
     def for_batches(self) -> None:
         """Raises NotApplicable for a loss that does not couple samples."""
         if not self.component.couples:
-            raise NotApplicable("it couples no samples")
+            raise NotApplicable("it does not couple samples (couples = False)")
 
 
 @RULES.rule(
     "takes targets",
-    "values and gradient take the targets that check_shapes accepts; give the shapes, check_component(loss, (3,), "
-    "(3,)), where they cannot be found out.",
+    "values and gradient must take the targets that check_shapes accepts. If the check cannot find such targets, "
+    "pass the shapes of prediction and target: check_component(loss, (3,), (3,)).",
 )
 def takes_targets(trial: Trial) -> str:
     return ", ".join(map(str, trial.cases))
@@ -121,8 +121,8 @@ def takes_targets(trial: Trial) -> str:
 
 @RULES.rule(
     "refuses shapes",
-    "check_shapes raises ShapeError and names both shapes: override target_shapes, which says what is accepted, rather "
-    "than check_shapes.",
+    "check_shapes raises a ShapeError that names both shapes. Override target_shapes, which returns the shapes "
+    "that are accepted, and not check_shapes.",
     after=("takes targets",),
 )
 def refuses_shapes(trial: Trial) -> str:
@@ -142,7 +142,8 @@ def refuses_shapes(trial: Trial) -> str:
 
 @RULES.rule(
     "values",
-    "values gives one number for each sample, shape (batch,): the mean over its elements, and no mean over the batch.",
+    "values returns one number for each sample, shape (batch,): the mean over the elements of the sample, not "
+    "over the batch.",
     after=("takes targets",),
 )
 def values(trial: Trial) -> str:
@@ -152,17 +153,19 @@ def values(trial: Trial) -> str:
         found = trial.values(prediction, target)
         if not isinstance(found, np.ndarray) or found.shape != (BATCH,):
             shape = getattr(found, "shape", type(found).__name__)
-            raise Broken(f"{case}: values has shape {shape} for {BATCH} samples")
+            raise Broken(f"{case}: values has shape {shape}; expected {(BATCH,)}")
         for size in (1, 0):
             few = trial.values(prediction[:size], target[:size])
-            same(few, found[:size], f"{case}: the values of {size} sample of {BATCH}")
+            same(
+                few, found[:size], f"{case}: the values of a batch of {size}, compared with the first {size} of {BATCH}"
+            )
     return f"{len(trial.cases)} kinds of targets; batches of 0, 1, {BATCH}"
 
 
 @RULES.rule(
     "gradients",
-    "gradient is the derivative of each sample's own value, not of the batch's mean, of the prediction's shape: the "
-    "division by the elements of a sample belongs into it, weights and the batch's mean do not.",
+    "gradient returns the derivative of each sample's own value, with the shape of the prediction. Divide by the "
+    "number of elements of a sample, but not by the batch size, and do not multiply by weights.",
     after=("takes targets", "values"),
 )
 def gradients(trial: Trial) -> str:
@@ -187,7 +190,7 @@ def gradients(trial: Trial) -> str:
 
 
 def _right(slope: Slope, what: str) -> float:
-    """The error of a gradient, which is small enough; the message of Broken begins with `what`."""
+    """The error of a gradient; raises Broken if it is too large, with a message that begins with `what`."""
     if not slope.error <= LARGEST_ERROR:
         raise Broken(f"{what}: {slope}; at most {LARGEST_ERROR:g} is expected")
     return slope.error
@@ -195,8 +198,8 @@ def _right(slope: Slope, what: str) -> float:
 
 @RULES.rule(
     "batch",
-    "batch gives the mean loss of the batch, a finite number, and the gradient of that number, of the prediction's "
-    "shape, for a single sample too; where no gradient is needed it gives the same number.",
+    "batch returns the mean loss of the batch, a finite number, and its gradient, with the shape of the "
+    "prediction; also for a single sample. If no gradient is needed, the number is the same.",
     after=("takes targets",),
 )
 def batch(trial: Trial) -> str:
@@ -211,19 +214,19 @@ def batch(trial: Trial) -> str:
             if gradient.shape != few[0].shape:
                 raise Broken(f"{case}: the gradient has shape {gradient.shape}, the prediction {few[0].shape}")
             if not (np.isfinite(value).all() and np.isfinite(gradient).all()):
-                raise Broken(f"{case}: the value of {size} samples is {value[0]}, or their gradient is not finite")
+                raise Broken(f"{case}: for {size} samples the value ({value[0]}) or the gradient is not finite")
             fresh = trial.batch(*few)
-            same(value, fresh[0], f"{case}: the value with buffers that were used before")
-            same(gradient, fresh[1], f"{case}: the gradient with buffers that were used before")
+            same(value, fresh[0], f"{case}: the value with used buffers, compared with new ones")
+            same(gradient, fresh[1], f"{case}: the gradient with used buffers, compared with new ones")
             alone = trial.batch(*few, context=Context(np.float64, needs_input_gradient=False))[0]
-            same(alone, value, f"{case}: the value where no gradient is needed")
+            same(alone, value, f"{case}: the value if no gradient is needed")
     return f"{len(trial.cases)} kinds of targets; batches of 1, {BATCH}"
 
 
 @RULES.rule(
     "batch gradients",
-    "batch's gradient is the derivative of the value that it gives, weights included: the division by the batch, or by "
-    "the sum of its weights, belongs into it.",
+    "The gradient that batch returns is the derivative of the value that it returns, including weights: divide it "
+    "by the batch size, or by the sum of the weights.",
     after=("takes targets", "batch"),
 )
 def batch_gradients(trial: Trial) -> str:
@@ -247,7 +250,7 @@ def batch_gradients(trial: Trial) -> str:
 
 @RULES.rule(
     "order of samples",
-    "The samples of a batch come in any order: the value stays, and the gradient is in the same order as they.",
+    "The value must not depend on the order of the samples in the batch, and the gradient must follow that order.",
     after=("takes targets", "batch"),
 )
 def order_of_samples(trial: Trial) -> str:
@@ -265,8 +268,8 @@ def order_of_samples(trial: Trial) -> str:
 
 @RULES.rule(
     "batch weights",
-    "The mean of a batch is a weighted one: weights of 1 change nothing, nor does a factor for all of them, and those "
-    "of 0 do no harm where one is above it.",
+    "The loss of a batch is a weighted mean. Weights of 1 give the same result as no weights, and multiplying all "
+    "weights by one factor changes nothing. Weights of 0 are allowed if at least one weight is positive.",
     after=("takes targets", "batch"),
 )
 def batch_weights(trial: Trial) -> str:
@@ -275,20 +278,24 @@ def batch_weights(trial: Trial) -> str:
     for case in trial.cases:
         prediction, target = case.data(BATCH)
         weights = rng.uniform(0.5, 1.5, BATCH)
-        pairs = ((np.ones(BATCH), None, "weights of 1 against none"), (3 * weights, weights, "weights times 3"))
+        pairs = (
+            (np.ones(BATCH), None, "weights of 1, compared with no weights"),
+            (3 * weights, weights, "weights times 3, compared with the same weights times 1"),
+        )
         for given, other, what in pairs:
             found, expected = trial.batch(prediction, target, given), trial.batch(prediction, target, other)
             for name, array, wanted in zip(("value", "gradient"), found, expected, strict=True):
                 same(array, wanted, f"{case}: the {name} with {what}")
         weights[: BATCH - 1] = 0
         if not all(np.isfinite(array).all() for array in trial.batch(prediction, target, weights)):
-            raise Broken(f"{case}: with one weight above 0 of {BATCH} the value or the gradient is not finite")
+            raise Broken(f"{case}: if only one of {BATCH} weights is above 0, the value or the gradient is not finite")
     return ""
 
 
 @RULES.rule(
     "dtypes",
-    "Values and gradient have the prediction's dtype: no np.float64 constants, no arrays of numpy's default dtype.",
+    "Values and gradient have the dtype of the prediction: no np.float64 constants, no arrays of numpy's default "
+    "dtype.",
     after=("takes targets", "batch"),
 )
 def dtypes(trial: Trial) -> str:
@@ -308,20 +315,21 @@ def both(call: Any, context: Context, prediction: Array, target: Array, what: st
     """Values and gradient, as training asks for them."""
     values, gradient = call(context, prediction, target)
     if gradient is None:
-        raise Broken(f"{what} gives no gradient where context.needs_input_gradient is True")
+        raise Broken(f"{what} gives no gradient although context.needs_input_gradient is True")
     return values, gradient
 
 
 @RULES.rule(
     "measure",
-    "measure(context, prediction, target) gives what values and gradient give, whatever its buffers held before.",
+    "measure(context, prediction, target) returns the same as values and gradient, whatever its buffers contained "
+    "before.",
     after=("takes targets", "values", "gradients"),
 )
 def measure(trial: Trial) -> str:
     trial.for_samples()
     loss = trial.component
     if type(loss).measure is Loss.measure:
-        raise NotApplicable("it has values and gradient alone")
+        raise NotApplicable("it does not override measure")
     for case in trial.cases:
         prediction, target = case.data(BATCH)
         context = Context(np.float64)
@@ -332,7 +340,7 @@ def measure(trial: Trial) -> str:
             same(found[0], loss.values(*few), f"{case}: the values of measure")
             same(found[1], loss.gradient(*few), f"{case}: the gradient of measure")
         values, _ = loss.measure(Context(np.float64, needs_input_gradient=False), prediction, trial.told(target))
-        same(values, trial.values(prediction, target), f"{case}: the values where no gradient is needed")
+        same(values, trial.values(prediction, target), f"{case}: the values if no gradient is needed")
         wanted = trial.told(in_dtype(target, np.float32))
         for array in both(loss.measure, Context(np.float32), prediction.astype(np.float32), wanted, str(case)):
             if array.dtype != np.float32:
@@ -342,8 +350,8 @@ def measure(trial: Trial) -> str:
 
 @RULES.rule(
     "joint",
-    "joint(context, logits, target) gives what values and gradient give behind the activation of joint_with, and stays "
-    "finite for large logits: subtract the highest, use log1p.",
+    "joint(context, logits, target) returns the same as the activation joint_with followed by values and "
+    "gradient, and stays finite for large logits: subtract the largest logit, use log1p.",
     after=("takes targets", "values", "gradients"),
 )
 def joint(trial: Trial) -> str:
@@ -351,7 +359,7 @@ def joint(trial: Trial) -> str:
     trial.for_joint()
     compared = sum(_is_compared(trial, case, name) for name in loss.joint_with for case in trial.cases)
     if not compared:
-        raise Broken(f"behind {' and '.join(loss.joint_with)} it takes none of the targets that it takes by itself")
+        raise Broken(f"with {' and '.join(loss.joint_with)} it takes none of the targets that it takes otherwise")
     return f"{compared} comparisons"
 
 
@@ -388,14 +396,14 @@ def _check_large_logits(loss: Loss, case: Case, logits: Array, target: Array) ->
 
 @RULES.rule(
     "residuals",
-    "A loss with of_residuals = True sees nothing but prediction - target: the same number added to both changes "
+    "A loss with of_residuals = True depends only on prediction - target: adding the same number to both changes "
     "nothing.",
     after=("takes targets", "values"),
 )
 def residuals(trial: Trial) -> str:
     loss = trial.component
     if not loss.of_residuals:
-        raise NotApplicable("it does not say that only residuals count")
+        raise NotApplicable("it does not have of_residuals = True")
     for case in trial.cases:
         prediction, target = case.data(BATCH)
         expected = trial.values(prediction.copy(), target.copy())
@@ -409,8 +417,8 @@ def residuals(trial: Trial) -> str:
 
 @RULES.rule(
     "joint gradients",
-    "joint's gradient is the derivative of its values by the logits, of large ones too: clip no logits and "
-    "no probabilities.",
+    "The gradient of joint is the derivative of its values with respect to the logits, also for large logits: do "
+    "not clip logits or probabilities.",
     after=("takes targets", "values", "gradients", "joint"),
 )
 def joint_gradients(trial: Trial) -> str:

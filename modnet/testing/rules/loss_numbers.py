@@ -25,8 +25,8 @@ RULES = Rules()
 
 @RULES.rule(
     "exact predictions",
-    "A prediction that is its target, or a probability of 0 or 1, has a value and a gradient that are not nan: guard "
-    "roots and quotients at 0, clip what log is given.",
+    "A prediction that equals its target, or a probability of exactly 0 or 1, must not give nan, neither in the "
+    "value nor in the gradient: protect roots and quotients at 0, and clip the argument of log.",
     after=("takes targets", "values", "gradients", "batch"),
 )
 def exact_predictions(trial: Trial) -> str:
@@ -54,14 +54,15 @@ def _check_no_nan(found: tuple[Array, Array], what: str) -> None:
     for name, array in zip(("values", "gradient"), found, strict=True):
         if np.isnan(array).any():
             raise Broken(
-                f"{what}: where predictions are exactly the targets, or 0 and 1, {how_many(np.isnan(array))} of the "
+                f"{what}: for predictions that equal the targets, or are exactly 0 and 1, "
+                f"{how_many(np.isnan(array))} of the "
                 f"{name} are nan"
             )
 
 
 @RULES.rule(
     "labels",
-    "Integer labels mean what their one-hot rows mean, and a label that is no class is a DataError.",
+    "An integer label gives the same as its one-hot row. A label outside of the classes raises DataError.",
     after=("takes targets", "values"),
 )
 def labels(trial: Trial) -> str:
@@ -70,7 +71,7 @@ def labels(trial: Trial) -> str:
         raise NotApplicable("it takes no labels")
     of_labels = [case for case in trial.cases if case.data(BATCH)[1].dtype.kind == "i" and case.shape[-1] != 1]
     if not of_labels:
-        raise Broken("it says takes_labels and takes no integer labels")
+        raise Broken("it has takes_labels = True, but takes no integer labels")
     for case in of_labels:
         _check_one_hot(trial.component, case)
         for label in (-1, case.shape[-1]):
@@ -86,7 +87,7 @@ def _check_one_hot(loss: Loss, case: Case) -> None:
         by_rows = loss.values(prediction, rows)
     except (ShapeError, DataError):  # it may take labels alone
         return
-    same(loss.values(prediction, target), by_rows, f"{case}: labels against their one-hot rows")
+    same(loss.values(prediction, target), by_rows, f"{case}: labels, compared with their one-hot rows")
 
 
 def _check_no_class(loss: Loss, case: Case, label: int) -> None:
@@ -97,13 +98,13 @@ def _check_no_class(loss: Loss, case: Case, label: int) -> None:
         return
     except Exception as error:
         raise Broken(f"{case}: the label {label} gives {raised(error)}, expected a DataError") from None
-    raise Broken(f"{case}: the label {label} of {case.shape[-1]} classes is accepted")
+    raise Broken(f"{case}: the label {label} is accepted, although there are {case.shape[-1]} classes")
 
 
 @RULES.rule(
     "sample weights",
-    "sample_weights gives None, or a finite weight of 0 or more for each sample, shape (batch,), which follows from "
-    "that sample's target alone: training divides by their sum.",
+    "sample_weights returns None, or one finite weight of 0 or more for each sample, shape (batch,). A weight "
+    "depends only on that sample's target: training divides by the sum of the weights.",
     after=("takes targets",),
 )
 def sample_weights(trial: Trial) -> str:
@@ -120,7 +121,7 @@ def sample_weights(trial: Trial) -> str:
             given += 1
             _check_weights(trial.component, case, target, weights)
     if not given:
-        raise NotApplicable("it weighs no samples")
+        raise NotApplicable("it gives samples no weights")
     return ""
 
 
@@ -128,7 +129,7 @@ def _check_weights(loss: Loss, case: Case, target: Array, weights: Array) -> Non
     if weights.shape != (BATCH,) or not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise Broken(f"{case}: {weights!r}, expected {BATCH} weights of 0 or more")
     few = np.asarray(loss.sample_weights(target[:2]))
-    same(few, weights[:2], f"{case}: the weights of 2 samples against those of the same 2 among {BATCH}")
+    same(few, weights[:2], f"{case}: the weights of 2 samples, compared with the weights of the same 2 among {BATCH}")
     if target.dtype.kind != "i" or not case.form.classes:
         return
     with suppress(DataError, ShapeError):  # it may take labels alone
@@ -136,12 +137,13 @@ def _check_weights(loss: Loss, case: Case, target: Array, weights: Array) -> Non
         loss.check_shapes(case.shape, rows.shape[1:])
         of_rows = loss.sample_weights(rows)
         if of_rows is not None:
-            same(of_rows, weights, f"{case}: the weights of one-hot rows against those of labels")
+            same(of_rows, weights, f"{case}: the weights of one-hot rows, compared with the weights of labels")
 
 
 @RULES.rule(
     "leaves its inputs alone",
-    "Predictions and targets belong to others, and the network writes into the gradient: give a new array.",
+    "Do not write into predictions and targets. Return the gradient in a new array, because the network writes "
+    "into it.",
     after=("takes targets", "batch"),
 )
 def leaves_inputs_alone(trial: Trial) -> str:
@@ -182,7 +184,7 @@ def _methods(trial: Trial) -> Iterator[tuple[str, Any]]:
 
 @RULES.rule(
     "strides",
-    "Predictions and targets may lie in memory in any order.",
+    "Predictions and targets may have any memory layout.",
     after=("takes targets", "values", "leaves its inputs alone"),
 )
 def strides(trial: Trial) -> str:
@@ -198,7 +200,8 @@ def strides(trial: Trial) -> str:
 
 @RULES.rule(
     "nothing hidden",
-    "A loss is a pure function: no random numbers, no memory of earlier calls, and gradient does not rely on values.",
+    "A loss is a pure function: no random numbers, no memory of earlier calls, and gradient must not rely on an "
+    "earlier call of values.",
     after=("takes targets", "leaves its inputs alone"),
 )
 def nothing_hidden(trial: Trial) -> str:
@@ -208,14 +211,14 @@ def nothing_hidden(trial: Trial) -> str:
         trial.results(*case.data(BATCH + 2, seed=1))
         again = trial.gradient(prediction, target), trial.values(prediction, target)
         for name, one, two in zip(("gradient", "values"), first, again, strict=True):
-            same_bytes(two, one, f"{case}: {name} once more, another batch in between")
+            same_bytes(two, one, f"{case}: {name} called again, after another batch")
     return ""
 
 
 @RULES.rule(
     "float32 as float64",
-    "A float32 network's values and gradients are those of a float64 one, to rounding: no small constants that vanish "
-    "beside 1, no differences of large numbers, no branches on the dtype.",
+    "In float32, values and gradients are the same as in float64, except for rounding. Look for small constants "
+    "that vanish next to 1, differences of large numbers, and branches on the dtype.",
     after=("takes targets", "values", "gradients", "dtypes", "measure", "joint"),
 )
 def float32_as_float64(trial: Trial) -> str:
@@ -261,8 +264,8 @@ def _compare_dtypes(
 
 @RULES.rule(
     "each sample by itself",
-    f"A sample's value and gradient are the same in any batch, of one sample or of {ROWS}, in any order: no means, "
-    "norms or counts over the batch.",
+    f"The value and the gradient of a sample are the same in every batch, of one sample or of {ROWS}, in any "
+    "order: no means, norms or counts over the batch.",
     after=("takes targets", "values", "gradients", "measure", "joint"),
 )
 def each_by_itself(trial: Trial) -> str:
@@ -275,7 +278,7 @@ def each_by_itself(trial: Trial) -> str:
                 for rows in (slice(0, 1), slice(1, 1 + ROWS // 3), slice(ROWS - 7, ROWS), slice(None, None, -1)):
                     few = call(prediction[rows].copy(), target[rows].copy())
                     for name, found, expected in zip(("value", "gradient"), few, whole, strict=True):
-                        place = f"{case}: {what}, the {name} of {len(found)} samples against a batch of {ROWS}"
+                        place = f"{case}: {what}, the {name} of {len(found)} samples, compared with a batch of {ROWS}"
                         same(found, expected[rows], place)
             except DataError:
                 continue
@@ -283,7 +286,7 @@ def each_by_itself(trial: Trial) -> str:
 
 
 @RULES.rule(
-    "quiet", "No warnings of numpy: guard divisions and logarithms.", after=("takes targets", "values", "batch")
+    "quiet", "numpy must not warn: protect divisions and logarithms.", after=("takes targets", "values", "batch")
 )
 def quiet(trial: Trial) -> str:
     with warnings_raised():
@@ -299,8 +302,8 @@ def quiet(trial: Trial) -> str:
 
 @RULES.rule(
     "whole numbers",
-    "Targets come in the dtype in which they were given: labels as uint8 as well as int64, numbers as int32 as well as "
-    "float64. Results have the prediction's dtype: compute with target.astype(prediction.dtype).",
+    "Targets arrive in the dtype of the data: labels as uint8 or int64, numbers as int32 or float64. Results have "
+    "the dtype of the prediction: compute with target.astype(prediction.dtype).",
     after=("takes targets", "values", "gradients", "leaves its inputs alone"),
 )
 def whole_numbers(trial: Trial) -> str:
@@ -316,5 +319,5 @@ def whole_numbers(trial: Trial) -> str:
             except Exception as error:
                 raise Broken(f"{case}: targets of {dtype} give {raised(error)}") from None
             for name, array, other in zip(("values", "gradient"), found, expected, strict=True):
-                same(array, other, f"{case}: the {name} of targets of {dtype} against {target.dtype}")
+                same(array, other, f"{case}: the {name} of targets of {dtype}, compared with {target.dtype}")
     return ", ".join(WHOLE)

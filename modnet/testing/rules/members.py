@@ -1,4 +1,4 @@
-"""What a layer promises to ensembles: that its members, run together, give what each of them would give alone."""
+"""What a layer promises for ensembles: members that run together give what each gives when it runs alone."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ COUNT = 3
 
 @RULES.rule(
     "members",
-    "What for_members gives, and a layer that is featurewise, give each member of an ensemble what it would get alone: "
-    "without the promise the layer runs once for each.",
+    "Each member of an ensemble must get what it would get if it ran alone. This holds for the layer that "
+    "for_members returns, and for a layer with featurewise = True. If you cannot promise it, override neither: "
+    "the layer then runs once for each member.",
     after=("runs", "shapes", "declarations", "gradients"),
 )
 def members(trial: Trial) -> str:
     layer = trial.component
     whole = for_members(layer, COUNT, shared=False)
     if type(whole) is Members:
-        raise NotApplicable("it promises nothing, and runs once for each member")
-    training = not layer.draws  # where noise is drawn, that of members differs
+        raise NotApplicable("it has no version for all members at once; it runs once for each member")
+    training = not layer.draws  # members draw different noise
     alone = [trial.context(training=training, seed=member) for member in range(COUNT)]
     inputs = [trial.inputs(seed=member) for member in range(COUNT)]
     together = layer_context(whole, *((COUNT, *size) for size in trial.sizes), training=training)
@@ -46,7 +47,7 @@ def members(trial: Trial) -> str:
 
 
 def _run(whole: Layer, context: Context, inputs: list[list[Array]], outcomes: list[Outcome]) -> Outcome:
-    """Both passes of all members, with the gradients that they had alone."""
+    """Both passes of all members, with the gradients that each had when it ran alone."""
     joined = [np.stack(arrays, axis=1) for arrays in zip(*inputs, strict=True)]
     output: Array = whole.forward(context, *joined).copy()
     found = whole.backward(context, np.stack([weights_for(outcome.output) for outcome in outcomes], axis=1))

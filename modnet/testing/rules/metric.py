@@ -86,7 +86,8 @@ def copied(value: Any) -> Any:
 
 @RULES.rule(
     "takes targets",
-    "Give the shapes of prediction and target, check_component(metric, (3,), ()), where they cannot be found out.",
+    "Pass the shapes of prediction and target, check_component(metric, (3,), ()), if the check cannot find "
+    "targets that the metric takes.",
 )
 def takes_targets(trial: Trial) -> str:
     return ", ".join(map(str, trial.cases))
@@ -94,7 +95,8 @@ def takes_targets(trial: Trial) -> str:
 
 @RULES.rule(
     "result",
-    "result gives a float, or an array; it leaves the accumulator as it is; greater_is_better is True, False or None.",
+    "result returns a float or an array, and does not change the accumulator. greater_is_better is True, False or "
+    "None.",
     after=("takes targets",),
 )
 def result(trial: Trial) -> str:
@@ -106,16 +108,16 @@ def result(trial: Trial) -> str:
         first, second = metric.result(accumulator), metric.result(accumulator)
         if not isinstance(first, float | int | np.ndarray):
             raise Broken(f"{case}: result gives a {type(first).__name__}")
-        same(np.asarray(second), np.asarray(first), f"{case}: result called twice", 0.0)
+        same(np.asarray(second), np.asarray(first), f"{case}: a second call of result", 0.0)
         if metric.greater_is_better is not None and np.ndim(first):
-            raise Broken("an array has no order: say greater_is_better = None")
+            raise Broken("result gives an array, which has no order: set greater_is_better = None")
     return ""
 
 
 @RULES.rule(
     "no samples",
-    "result(start()) and an update with 0 samples are no errors; nan is what a mean of nothing is, and what a metric "
-    "with a direction gives where there are no samples, or all have the weight 0.",
+    "result(start()) and an update with 0 samples must not raise. The mean of nothing is nan; a metric with a "
+    "direction also gives nan if there are no samples, or if all weights are 0.",
     after=("takes targets",),
 )
 def no_samples(trial: Trial) -> str:
@@ -125,7 +127,7 @@ def no_samples(trial: Trial) -> str:
         if metric.greater_is_better is not None and not np.isnan(nothing).all():
             raise Broken(
                 f"the value of no samples is {_shown(np.asarray(nothing))}, which early_stopping and plateau would "
-                "hold against others; expected nan"
+                "compare with other values; expected nan"
             )
         for case in trial.cases:
             prediction, target = case.data(SAMPLES)
@@ -136,8 +138,8 @@ def no_samples(trial: Trial) -> str:
 
 @RULES.rule(
     "splits",
-    "The value is that of the whole epoch, however it is cut into batches: add up sums and counts, not means of "
-    "batches.",
+    "The value belongs to the whole epoch and must not depend on how the epoch is cut into batches: add up sums "
+    "and counts, not means of batches.",
     after=("takes targets", "result"),
 )
 def splits(trial: Trial) -> str:
@@ -146,14 +148,14 @@ def splits(trial: Trial) -> str:
         whole = trial.over(prediction, target)
         for cuts in ((7,), (1, 2, 15), tuple(range(1, SAMPLES))):
             found = trial.over(prediction, target, cuts=cuts)
-            same(found, whole, f"{case}: in {len(cuts) + 1} batches against one", TOLERANCE)
+            same(found, whole, f"{case}: in {len(cuts) + 1} batches, compared with one batch", TOLERANCE)
     return f"1, 2, 4 and {SAMPLES} batches"
 
 
 @RULES.rule(
     "plain accumulators",
-    "An accumulator is made of numbers, text, arrays, lists, tuples and dicts, and update gives it back: a checkpoint "
-    "in the middle of an epoch holds it. A named tuple comes back as a plain one.",
+    "An accumulator consists of numbers, text, arrays, lists, tuples and dicts, and update returns it: a "
+    "checkpoint in the middle of an epoch saves it. A named tuple is restored as a plain tuple.",
     after=("takes targets", "splits"),
 )
 def plain_accumulators(trial: Trial) -> str:
@@ -161,13 +163,14 @@ def plain_accumulators(trial: Trial) -> str:
         prediction, target = case.data(SAMPLES)
         whole = trial.over(prediction, target)
         found = trial.over(prediction, target, cuts=(7, 11), stored=True)
-        same(found, whole, f"{case}: stored between the batches", TOLERANCE)
+        same(found, whole, f"{case}: saved and restored between the batches", TOLERANCE)
     return ""
 
 
 @RULES.rule(
     "nothing hidden",
-    "start gives a new accumulator each time, and update remembers in it alone: two epochs run side by side.",
+    "start returns a new accumulator at each call, and update stores what it learns only in the accumulator: two "
+    "epochs may run at the same time.",
     after=("takes targets", "splits"),
 )
 def nothing_hidden(trial: Trial) -> str:
@@ -181,14 +184,14 @@ def nothing_hidden(trial: Trial) -> str:
                 accumulators[number] = metric.update(accumulators[number], prediction[rows], target[rows], None)
         for number in (0, 1):
             found = np.asarray(metric.result(accumulators[number]))
-            same(found, expected[number], f"{case}: two accumulators in turn", TOLERANCE)
+            same(found, expected[number], f"{case}: two accumulators used in turn", TOLERANCE)
     return ""
 
 
 @RULES.rule(
     "weights",
-    "weights has one number for each sample: a sample of weight 0 counts as if it were not there, one of weight 2 as "
-    "if it were there twice, and weights of 1 change nothing.",
+    "weights has one number for each sample. A sample of weight 0 counts as if it were left out, a sample of "
+    "weight 2 as if it occurred twice, and weights of 1 change nothing.",
     after=("takes targets", "splits", "no samples"),
 )
 def weights(trial: Trial) -> str:
@@ -199,34 +202,40 @@ def weights(trial: Trial) -> str:
         kept = np.arange(SAMPLES) % 3 > 0
         expected = trial.over(prediction[kept], target[kept])
         found = trial.over(prediction, target, kept.astype(np.float64))
-        same(found, expected, f"{case}: weights of 0 against samples left out", TOLERANCE)
+        same(found, expected, f"{case}: weights of 0, compared with samples that are left out", TOLERANCE)
         twice = np.concatenate([np.arange(SAMPLES), np.arange(0, SAMPLES, 3)])
         expected = trial.over(prediction[twice], target[twice])
         found = trial.over(prediction, target, np.where(kept, 1.0, 2.0))
-        same(found, expected, f"{case}: weights of 2 against samples that are there twice", TOLERANCE)
+        same(found, expected, f"{case}: weights of 2, compared with samples that occur twice", TOLERANCE)
         both = np.repeat(np.arange(SAMPLES), 2)
         quarters = np.tile([0.25, 0.75], SAMPLES)
         found = trial.over(prediction[both], target[both], quarters)
         expected = trial.over(prediction, target)
-        same(found, expected, f"{case}: each sample twice, with weights of 0.25 and 0.75, against once", TOLERANCE)
+        same(
+            found, expected, f"{case}: each sample twice, with weights of 0.25 and 0.75, compared with once", TOLERANCE
+        )
         if trial.component.greater_is_better is not None:
             unweighed = trial.over(prediction, target, np.zeros(SAMPLES))
             if not np.isnan(unweighed).all():
                 raise Broken(
                     f"{case}: the value of {SAMPLES} samples of weight 0 is {_shown(unweighed)}; "
-                    f"expected nan, as there is "
-                    "nothing to average"
+                    "expected nan, because there is nothing to average"
                 )
         drawn = np.random.default_rng(4).uniform(0.1, 3.0, SAMPLES)
         found = trial.over(prediction, target, drawn, cuts=(3, 11))
-        same(found, trial.over(prediction, target, drawn), f"{case}: with weights, in 3 batches against one", TOLERANCE)
+        same(
+            found,
+            trial.over(prediction, target, drawn),
+            f"{case}: with weights, in 3 batches, compared with one batch",
+            TOLERANCE,
+        )
     return ""
 
 
 @RULES.rule(
     "whole numbers",
-    "Targets come in the dtype in which they were given: labels as uint8 as well as int64, numbers as int32 as well as "
-    "float64. Compute with target.astype(prediction.dtype), or compare.",
+    "Targets arrive in the dtype of the data: labels as uint8 or int64, numbers as int32 or float64. Compute with "
+    "target.astype(prediction.dtype), or only compare.",
     after=("takes targets", "splits"),
 )
 def whole_numbers(trial: Trial) -> str:
@@ -239,11 +248,15 @@ def whole_numbers(trial: Trial) -> str:
                 continue
             except Exception as error:
                 raise Broken(f"{case}: targets of {dtype} give {raised(error)}") from None
-            same(found, expected, f"{case}: targets of {dtype} against {target.dtype}", TOLERANCE)
+            same(found, expected, f"{case}: targets of {dtype}, compared with {target.dtype}", TOLERANCE)
     return ", ".join(WHOLE)
 
 
-@RULES.rule("leaves its inputs alone", "Predictions and targets belong to others.", after=("takes targets",))
+@RULES.rule(
+    "leaves its inputs alone",
+    "Do not write into predictions and targets, and copy what you keep of them.",
+    after=("takes targets",),
+)
 def leaves_inputs_alone(trial: Trial) -> str:
     metric = trial.component
     for case in trial.cases:
@@ -270,8 +283,8 @@ def leaves_inputs_alone(trial: Trial) -> str:
 
 @RULES.rule(
     "direction",
-    "greater_is_better says which of two values is the better one, for early_stopping and plateau: True for a share of "
-    "hits, False for an error, None where there is no such order.",
+    "greater_is_better says which of two values is better, for early_stopping and plateau: True for a share of "
+    "hits, False for an error, None if the values have no such order.",
     after=("takes targets", "result"),
 )
 def direction(trial: Trial) -> str:
@@ -286,8 +299,8 @@ def direction(trial: Trial) -> str:
         if all(bad > good if greater else bad < good for good, bad in pairs):
             good, bad = pairs[0]
             raise Broken(
-                f"{case}: predictions that are the targets have {good:.4g} and random ones {bad:.4g}, which by "
-                f"greater_is_better = {greater} is better, in {TABLES} of {TABLES} tables"
+                f"{case}: predictions that equal the targets have {good:.4g} and random ones {bad:.4g}, which is "
+                f"better according to greater_is_better = {greater}, in all of {TABLES} tables"
             )
     return "greater is better" if greater else "smaller is better"
 
@@ -307,8 +320,8 @@ def _good_and_bad(trial: Trial, case: Case, seed: int, greater: bool) -> tuple[f
 
 @RULES.rule(
     "any order",
-    f"An epoch has its samples in any order, and {ROWS} of them in one batch or in many: remember nothing of the batch "
-    "before but sums, counts and extremes.",
+    f"The samples of an epoch come in any order, and {ROWS} of them come in one batch or in many. Keep only sums, "
+    "counts and extremes from earlier batches.",
     after=("takes targets", "splits"),
 )
 def any_order(trial: Trial) -> str:
@@ -319,13 +332,18 @@ def any_order(trial: Trial) -> str:
         same(found, trial.over(prediction, target), f"{case}: {SAMPLES} samples in another order", TOLERANCE)
         prediction, target = case.data(ROWS)
         found = trial.over(prediction, target, cuts=tuple(range(64, ROWS, 640)))
-        same(found, trial.over(prediction, target), f"{case}: {ROWS} samples in pieces against one batch", TOLERANCE)
+        same(
+            found,
+            trial.over(prediction, target),
+            f"{case}: {ROWS} samples in pieces, compared with one batch",
+            TOLERANCE,
+        )
     return f"{SAMPLES} and {ROWS} samples"
 
 
 @RULES.rule(
     "float32 as float64",
-    "Predictions of a float32 network are float32: add up in float64, prediction.astype(np.float64).",
+    "The predictions of a float32 network are float32. Add them up in float64: prediction.astype(np.float64).",
     after=("takes targets", "splits"),
 )
 def float32_as_float64(trial: Trial) -> str:
@@ -337,7 +355,7 @@ def float32_as_float64(trial: Trial) -> str:
         found, expected = trial.over(single, wanted), trial.over(single.astype(np.float64), widened)
         if not difference(found, expected) <= SINGLE_TOLERANCE and np.isfinite(expected).all():
             raise Broken(
-                f"{case}: {ROWS} predictions in float32 give {_shown(found)}, the same numbers in float64 "
+                f"{case}: {ROWS} predictions in float32 give {_shown(found)}, the same numbers in float64 give "
                 f"{_shown(expected)}; a relative difference of at most {SINGLE_TOLERANCE:g} is expected"
             )
     return f"{ROWS} samples"

@@ -52,7 +52,7 @@ SINGLE_FACTORS = (2.0**-70, 2.0**63)
 OFFSET = 1000.0
 """Of inputs, as years and temperatures in kelvin have: it is to be taken away before anything is squared."""
 
-OWN_DATA = "its example has data of its own, and other numbers may mean nothing to it"
+OWN_DATA = "its example has its own data, and other numbers may be meaningless"
 
 PROMISED = 1e-4
 """By which a number may be outside of what a layer says of its output, as such bounds are written with few digits."""
@@ -61,15 +61,15 @@ PROMISED = 1e-4
 def _require_any_numbers(trial: Trial) -> None:
     """Raises NotApplicable where the inputs may not be any numbers."""
     if trial.component.integer_input:
-        raise NotApplicable("its inputs are ids")
+        raise NotApplicable("its inputs are ids, not numbers")
     if trial.given is not None:
         raise NotApplicable(OWN_DATA)
 
 
 @RULES.rule(
     "float32 as float64",
-    "A float32 network computes what a float64 one does, to rounding. Look for branches on the dtype, small constants "
-    "that vanish (1 + 1e-12), differences of large numbers, integers or float16 on the way.",
+    "In float32, a network computes the same as in float64, except for rounding. Look for branches on the dtype, "
+    "small constants that vanish (1 + 1e-12), differences of large numbers, and intermediate integers or float16.",
     after=("runs", "shapes", "dtypes", "gradients", "gradients in prediction"),
 )
 def float32_as_float64(trial: Trial) -> str:
@@ -84,15 +84,15 @@ def float32_as_float64(trial: Trial) -> str:
 
 @RULES.rule(
     "backward is linear",
-    "Twice the gradient gives twice the gradients, and none gives none: backward may not clip, round or cut off what "
-    "it is given or gives, nor add to it.",
+    "backward is linear in the gradient that it receives: twice the gradient gives twice the result, and a "
+    "gradient of zeros gives zeros. Do not clip, round or cut off gradients, and do not add to them.",
     after=("runs", "shapes", "gradients", "gradients in prediction", "buffers", "same seed, same bytes"),
 )
 def backward_is_linear(trial: Trial) -> str:
     for training in (True, False):
         _check_linear(trial, training)
         _check_linear_in_single(trial, training)
-    return "sums, multiples of 1e-25 to 1e8, zero; in float32 of 1e-21 to 1e19"
+    return "sums; multiples by 1e-25 to 1e8, in float32 by 1e-21 to 1e19; zero"
 
 
 def _check_linear_in_single(trial: Trial, training: bool) -> None:
@@ -163,7 +163,8 @@ def _check_combinations(
             if not distance <= EXACT * scale:
                 whole = f"{a:g} times a gradient" + (f" plus {b:g} times another" if b else "")
                 raise Broken(
-                    f"in {mode(training)}, {name} for {whole} is off by {distance:.3g} from that combination of what "
+                    f"in {mode(training)}, {name} for {whole} differs by {distance:.3g} from the same combination "
+                    "of what "
                     f"backward gives for each alone, whose greatest number is {greatest(expected):.3g}; at most "
                     f"{EXACT * scale:.2g} is expected"
                 )
@@ -171,8 +172,8 @@ def _check_combinations(
 
 @RULES.rule(
     "one sample in training",
-    "The last batch of an epoch may have one sample, and a sequence one step: give finite numbers and their gradient, "
-    'or raise ShapeError or DataError("expects ...") where there is no meaning in it.',
+    "The last batch of an epoch may have one sample, and a sequence may have one step. Give finite numbers and "
+    'their gradient; if the result has no meaning, raise ShapeError or DataError("expects ...").',
     after=("runs", "shapes", "gradients", "batches"),
 )
 def one_sample(trial: Trial) -> str:
@@ -185,10 +186,10 @@ def one_sample(trial: Trial) -> str:
 
 
 def _is_refused(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> bool:
-    """Whether the layer says that it cannot be trained with one sample.
+    """Whether the layer refuses to be trained with one sample.
 
     Raises:
-        Broken: it does not say so, and cannot.
+        Broken: it does not refuse, and fails.
     """
     what = f"one sample of shape {text(sizes)} in training"
     inputs = trial.inputs(1, sizes=sizes)
@@ -208,8 +209,8 @@ def _is_refused(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> bool:
 
 @RULES.rule(
     "each sample by itself",
-    "What a sample gives in training may depend on the others of its batch through statistics of them, as in "
-    "batch_norm, and not on how many there are, nor on the row in which it stands.",
+    "In training, the result for a sample may depend on the other samples only through statistics of the batch, "
+    "as in batch_norm. It must not depend on the number of samples or on the row of the sample.",
     after=(
         *("runs", "shapes", "gradients", "batches", "buffers", "same seed, same bytes", "one sample in training"),
         *("nothing hidden", "prediction"),
@@ -222,11 +223,11 @@ def each_sample(trial: Trial) -> str:
         if not all(np.isfinite(array).all() for array in expected.values()):
             raise NotApplicable("its numbers are not finite")
         if _first_difference(_of_one_sample(trial, _with_others(trial, inputs), range(6)), expected):
-            raise NotApplicable("it takes statistics over the batch")
+            raise NotApplicable("it uses statistics of the batch")
         tried = {
             "alone": _of_one_sample(trial, inputs, (0,)),
             "as the first of 3": _of_one_sample(trial, inputs, (0, 1, 2)),
-            "twice over": _of_one_sample(trial, inputs, (*range(6), *range(6))),
+            "in a batch that contains everything twice": _of_one_sample(trial, inputs, (*range(6), *range(6))),
             "as the last of 6": _of_one_sample(trial, inputs, (5, 1, 2, 3, 4, 0), place=5),
         }
     except (ShapeError, DataError):
@@ -236,14 +237,15 @@ def each_sample(trial: Trial) -> str:
         if wrong:
             raise Broken(
                 f"in training, {wrong[0]} of a sample differs by {wrong[1]:.3g} between a batch where it is the first "
-                f"of 6 and one where it is given {what}, though the other samples have no part in it; at most "
+                f"of 6 and one where it is given {what}, although it does not depend on the numbers of the other "
+                "samples; at most "
                 f"{EXACT:g} is expected"
             )
     return "alone, among 3, 6 and 12, first and last"
 
 
 def _with_others(trial: Trial, inputs: Sequence[Array]) -> list[Array]:
-    """The inputs, in which all samples but the first are other ones."""
+    """The inputs with all samples but the first replaced."""
     pairs = zip(inputs, trial.inputs(len(inputs[0]), seed=1), strict=True)
     return [np.concatenate([x[:1], other[1:]]) for x, other in pairs]
 
@@ -268,7 +270,7 @@ def _of_one_sample(trial: Trial, inputs: Sequence[Array], rows: Sequence[int], p
 
 
 def _first_difference(found: Results, expected: Results) -> tuple[str, float] | None:
-    """The name of a result that is another one, and by how much."""
+    """The name of the first result that differs, and by how much."""
     for name, array in expected.items():
         distance = greatest(found[name] - array)
         if not distance <= EXACT * max(1.0, greatest(array)):
@@ -278,8 +280,9 @@ def _first_difference(found: Results, expected: Results) -> tuple[str, float] | 
 
 @RULES.rule(
     "equal numbers",
-    "Samples of zeros, such as padding, and columns or samples that are constant give no nan, nor do their gradients: "
-    "add epsilon to a norm or deviation before the root, and say what a quotient of zeros is.",
+    "Samples of zeros (such as padding), constant columns and constant samples must not give nan, neither in the "
+    "output nor in the gradients: add epsilon to a norm or deviation before the root, and define the quotient 0 / "
+    "0.",
     after=("runs", "shapes", "gradients", "quiet"),
 )
 def equal_numbers(trial: Trial) -> str:
@@ -299,15 +302,15 @@ def _check_equal_numbers(trial: Trial, dtype: DTypeLike, training: bool, number:
     for name, array in results(trial, trial.context(dtype, training), inputs).items():
         if np.isnan(array).any():
             raise Broken(
-                f"in {mode(training)}, {np.dtype(dtype)}, where all inputs are {number:g}, {how_many(np.isnan(array))} "
+                f"in {mode(training)}, {np.dtype(dtype)}, if all inputs are {number:g}, {how_many(np.isnan(array))} "
                 f"of {name} are nan"
             )
 
 
 @RULES.rule(
     "large batches",
-    f"A batch of {ROWS} samples is predicted as its pieces are, and its gradients are their sum. Look for code that "
-    "works in blocks, counts in small integers or keeps a size of an earlier batch.",
+    f"A batch of {ROWS} samples gives the same predictions as its pieces, and its gradients are the sum of theirs. "
+    "Look for code that works in blocks, counts in small integers, or keeps the size of an earlier batch.",
     after=("runs", "shapes", "prediction", "batches", "gradients", "gradients in prediction", "writes gradients"),
 )
 def large_batches(trial: Trial) -> str:
@@ -340,7 +343,7 @@ def _of_piece(
 def _of_large_batch(
     trial: Trial, weights: Mapping[str, Array], training: bool, inputs: Sequence[Array], gradient: Array
 ) -> Results:
-    """The results of a batch in a context that has had a small one before."""
+    """The results of a batch in a context that was used for a small batch before."""
     context = trial.context(training=training, weights=weights)
     state = copies(context.state)
     trial.run(context, [x[:3] for x in inputs])
@@ -352,7 +355,7 @@ def _of_large_batch(
 
 
 def _check_joined(name: str, whole: Array, parts: Sequence[Array], what: str, cuts: str) -> None:
-    """Holds what a batch gives against what its pieces give: one behind the other, or their sum for a parameter."""
+    """Compares a batch with its pieces: results are joined, gradients of parameters are added."""
     of_parameter = is_of_parameter(name)
     expected = sum(parts[1:], parts[0]) if of_parameter else np.concatenate(parts)
     scale = max(map(greatest, (expected, *parts)))
@@ -383,8 +386,8 @@ def _is_per_sample(trial: Trial, weights: Mapping[str, Array]) -> bool:
 
 @RULES.rule(
     "other weights",
-    "Training moves parameters anywhere: derive backward for weights of either sign and any size, and read "
-    "context.params in each pass, not what they were at first.",
+    "Training can give parameters any value. Derive backward for weights of either sign and any size, and read "
+    "context.params in each pass; do not keep the first values.",
     after=("runs", "shapes", "gradients", "gradients in prediction", "leaves its inputs alone"),
 )
 def other_weights(trial: Trial) -> str:
@@ -402,19 +405,19 @@ def other_weights(trial: Trial) -> str:
                     f"in {mode(training)}, with {kind} weights, forward writes into the parameter {name}: "
                     f"{changed(context.params[name], array)}"
                 )
-        # A small factor leaves gradients that differences do not find, and a parameter may have to be positive.
+        # With small weights, gradients are too small for differences; and a parameter may have to be positive.
         if kind == "small" or not np.isfinite(output).all():
             continue
         context = trial.context(training=training, weights=weights)
         what = f"in {mode(training)}, with {kind} weights, "
         worst = max(worst, check_gradients(trial, context, inputs, what))
-    return f"random, large and negated ones: relative error {worst:.1g}"
+    return f"random, large and negated weights: relative error {worst:.1g}"
 
 
 @RULES.rule(
     "large inputs",
-    "Inputs of 36 and 360 give finite numbers in float32 where they do in float64, and right gradients: subtract the "
-    "greatest number before exp, take log1p and logaddexp, square nothing that is not needed.",
+    "Inputs of 36 and 360 must give finite numbers in float32 if they do in float64, and correct gradients: "
+    "subtract the largest number before exp, use log1p and logaddexp, and avoid squares that are not needed.",
     after=("runs", "shapes", "gradients", "float32 as float64"),
 )
 def large_inputs(trial: Trial) -> str:
@@ -422,7 +425,7 @@ def large_inputs(trial: Trial) -> str:
     for factor in FACTORS:
         inputs = [factor * x for x in trial.inputs()]
         found = named(trial.run(trial.context(), inputs))
-        # With larger ones differences feel the rounding of what saturated units leave more than anything else.
+        # With larger ones, units are saturated, and rounding dominates the differences.
         if factor == FACTORS[0] and all(greatest(array) < FITS for array in found.values()):
             with suppress(NotApplicable):
                 check_gradients(
@@ -435,22 +438,23 @@ def large_inputs(trial: Trial) -> str:
 
 @RULES.rule(
     "promises",
-    "output_range holds the lowest and the highest number of any output, normalizes says that each last axis is "
-    "normalised as by softmax, keeps_numbers that the output holds the input's own numbers: losses are refused by it.",
+    "Losses are refused because of these promises, so they must be true. output_range is the lowest and the "
+    "highest number that the output can have. normalizes = True: each last axis is normalised, as by softmax. "
+    "keeps_numbers = True: the output contains only numbers of the input.",
     after=("runs", "shapes", "prediction"),
 )
 def promises(trial: Trial) -> str:
     layer = trial.component
     if not (layer.output_range or layer.normalizes or layer.keeps_numbers):
-        raise NotApplicable("it promises nothing of its numbers")
+        raise NotApplicable("it makes no promise about its numbers")
     factors = (1.0, *FACTORS) if trial.given is None else (1.0,)
     for kind, factor in itertools.product(("initial", "random"), factors):
         inputs = times(factor, trial.inputs())
         context = trial.context(training=False, weights=weights_of(trial, kind))
         output = trial.forward(context, inputs)
-        if np.isfinite(output).all():  # what large numbers do is looked at elsewhere
+        if np.isfinite(output).all():  # another rule tests large numbers
             _check_promises(layer, inputs, output, f"weights {kind}, inputs times {factor:g}: ")
-    return "what it says of its output"
+    return "the output is as promised"
 
 
 def _check_promises(layer: Layer, inputs: Sequence[Array], output: Array, what: str) -> None:
@@ -458,11 +462,14 @@ def _check_promises(layer: Layer, inputs: Sequence[Array], output: Array, what: 
         _check_range(layer.output_range, output, what)
     if layer.normalizes and not _is_normalised(output):
         sums = output.sum(axis=-1)
-        raise Broken(f"{what}the last axis sums to {sums.min():.6g} in one place and {sums.max():.6g} in another")
+        raise Broken(
+            f"{what}sums along the last axis range from {sums.min():.6g} to {sums.max():.6g}, although normalizes "
+            "= True"
+        )
     if layer.keeps_numbers:
         foreign = ~np.isin(output, np.concatenate([x.ravel() for x in inputs]))
         if foreign.any():
-            raise Broken(f"{what}{how_many(foreign)} of the output are none of the input")
+            raise Broken(f"{what}{how_many(foreign)} of the output do not occur in the input")
 
 
 def _check_range(promised: tuple[float, float], output: Array, what: str) -> None:
@@ -476,7 +483,7 @@ def _check_range(promised: tuple[float, float], output: Array, what: str) -> Non
 
 
 def _is_normalised(output: Array) -> bool:
-    """Whether something is the same of each last axis: the sum, that of magnitudes, squares or exponentials."""
+    """Whether a total is the same for each last axis: of numbers, magnitudes, squares or exponentials."""
     if output.ndim < 2 or not output.size:
         return True
     totals = (f(output).sum(axis=-1) for f in (np.asarray, np.abs, np.square, np.exp))

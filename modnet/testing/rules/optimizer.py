@@ -96,7 +96,7 @@ class Trial(of_component.Trial):
         return state
 
 
-@RULES.rule("slots", "slots is a tuple of different names; scratch the number of arrays that update needs beside them.")
+@RULES.rule("slots", "slots is a tuple of different names. scratch is the number of further arrays that update needs.")
 def slots(trial: Trial) -> str:
     names, scratch = trial.component.slots, trial.component.scratch
     if not isinstance(names, tuple) or len(set(names)) != len(names) or not all(isinstance(n, str) for n in names):
@@ -108,8 +108,8 @@ def slots(trial: Trial) -> str:
 
 @RULES.rule(
     "runs",
-    "update changes chunk.parameter and chunk.slots in place and returns nothing; a chunk has as many slots and "
-    "scratch arrays as the class says, the slots zero at first, and steps counted from 1.",
+    "update changes chunk.parameter and chunk.slots in place and returns nothing. A chunk has as many slots and "
+    "scratch arrays as the class declares. Slots start at zero, and steps are counted from 1.",
     after=("slots",),
 )
 def runs(trial: Trial) -> str:
@@ -127,7 +127,8 @@ def runs(trial: Trial) -> str:
 
 @RULES.rule(
     "nothing hidden",
-    "Slots and step are all that it remembers: two networks may use it in turn, and a run goes on from a checkpoint.",
+    "An optimizer keeps its memory only in the slots; the step number comes with each step. Two networks may use "
+    "it in turn, and a run can be resumed from a checkpoint.",
     after=("runs",),
 )
 def nothing_hidden(trial: Trial) -> str:
@@ -137,7 +138,7 @@ def nothing_hidden(trial: Trial) -> str:
         with GlobalNumbers(step):
             first.step()
             second.step()
-    same_bytes(first.parameter, alone.parameter, "in turn with another network")
+    same_bytes(first.parameter, alone.parameter, "used in turn with another network")
     half, resumed = trial.after(STEPS // 2), State(trial.component, seed=5)
     resumed.rng, resumed.steps = half.rng, half.steps
     resumed.parameter[...] = half.parameter
@@ -145,14 +146,14 @@ def nothing_hidden(trial: Trial) -> str:
         slot[...] = kept
     for _ in range(STEPS - STEPS // 2):
         resumed.step()
-    same_bytes(resumed.parameter, alone.parameter, "going on with the slots of a checkpoint")
+    same_bytes(resumed.parameter, alone.parameter, "resumed with the slots of a checkpoint")
     return ""
 
 
 @RULES.rule(
     "chunks",
-    "Every element is treated by itself: no norms or means over what is given, which is a part of the parameters only. "
-    "With by_parameter = True update is given whole parameters, of any shape, and treats each one by itself.",
+    "Treat every element by itself: a chunk is only a part of the parameters, so use no norms or means over it. "
+    "With by_parameter = True, update receives whole parameters of any shape; treat each one by itself.",
     after=("runs", "nothing hidden"),
 )
 def chunks(trial: Trial) -> str:
@@ -189,13 +190,15 @@ def _by_parameter(trial: Trial) -> str:
     for n, shape in enumerate(shapes):
         if not np.isfinite(forwards[n]).all():
             raise Broken(f"a parameter of shape {shape} is not finite after {STEPS} steps")
-        same(backwards[n], forwards[n], f"a parameter of shape {shape}, with the others in the opposite order")
+        same(
+            backwards[n], forwards[n], f"a parameter of shape {shape}, with the other parameters in the opposite order"
+        )
     return f"parameters of {len(shapes)} shapes, in two orders"
 
 
 @RULES.rule(
     "scratch",
-    "scratch arrays hold what was left in them: write before reading. What has to last goes into slots.",
+    "Scratch arrays contain arbitrary numbers: write them before you read them. Keep what must last in slots.",
     after=("runs", "nothing hidden"),
 )
 def scratch(trial: Trial) -> str:
@@ -203,14 +206,14 @@ def scratch(trial: Trial) -> str:
         return "it has none"
     whole = trial.after()
     found = trial.after(scratch_fill=np.nan)
-    same_bytes(found.parameter, whole.parameter, "with nan in the scratch arrays")
+    same_bytes(found.parameter, whole.parameter, "with nan in the scratch arrays before the step")
     return f"{trial.component.scratch} arrays"
 
 
 @RULES.rule(
     "memory",
-    "update allocates nothing of a chunk's size: in-place operations and out=chunk.scratch[...]; raise "
-    "`scratch` for more.",
+    "update must not allocate arrays of a chunk's size: use in-place operations and out=chunk.scratch[...], and "
+    "declare a larger `scratch` if you need more arrays.",
     after=("runs",),
 )
 def memory(trial: Trial) -> str:
@@ -231,8 +234,8 @@ def memory(trial: Trial) -> str:
 
 @RULES.rule(
     "dtypes",
-    "Scalars are Python's float, so that float32 stays float32, and gradients may be small or large: no np.float64 "
-    "numbers, no squares of what may be 1e20, no constants that vanish beside 1.",
+    "Use Python floats for scalars, so that float32 stays float32: no np.float64 numbers. Gradients may be very "
+    "small or very large: no squares of numbers that may be 1e20, no constants that vanish next to 1.",
     after=("runs",),
 )
 def dtypes(trial: Trial) -> str:
@@ -262,7 +265,7 @@ def dtypes(trial: Trial) -> str:
 
 @RULES.rule(
     "descends",
-    "The step goes against the gradient: parameter -= ..., with a size that shrinks as the rate does.",
+    "The step goes against the gradient, parameter -= ..., and its size shrinks with the learning rate.",
     after=("runs",),
 )
 def descends(trial: Trial) -> str:
@@ -273,13 +276,16 @@ def descends(trial: Trial) -> str:
         state.step(2 * scale * state.parameter, decay=0.0)
     last = float(scale @ state.parameter**2)
     if not last < first:
-        raise Broken(f"a quadratic goes from {first:.4g} to {last:.4g} in 100 steps of the default rate")
+        raise Broken(
+            f"in 100 steps at the default rate, a quadratic function goes from {first:.4g} to {last:.4g} in 100 "
+            "steps of the default rate"
+        )
     return f"a quadratic falls from {first:.3g} to {last:.3g} in 100 steps"
 
 
 @RULES.rule(
     "rate",
-    "The size of a step is governed by step.learning_rate, which has the schedule in it, not by the field.",
+    "Take the size of a step from step.learning_rate, which includes the schedule, not from the field learning_rate.",
     after=("runs",),
 )
 def rate(trial: Trial) -> str:
@@ -316,7 +322,7 @@ def rate(trial: Trial) -> str:
 
 @RULES.rule(
     "late steps",
-    "Powers of step.number may come to 0 or 1 and not to inf, and learning goes on after any number of steps.",
+    "Powers of step.number may reach 0 or 1, but not inf, and learning must continue after any number of steps.",
     after=("runs", "nothing hidden"),
 )
 def late_steps(trial: Trial) -> str:
@@ -337,7 +343,7 @@ def late_steps(trial: Trial) -> str:
 
 @RULES.rule(
     "zero gradient",
-    "Where a gradient is 0 from the start nothing is divided by 0 and nothing moves: add epsilon to the root.",
+    "If a gradient is 0 from the start, nothing is divided by 0 and no parameter moves: add epsilon to the root.",
     after=("runs",),
 )
 def zero_gradient(trial: Trial) -> str:
@@ -385,9 +391,8 @@ def _shrinks(change: Array, first: Array) -> bool:
 
 @RULES.rule(
     "weight decay",
-    "step.weight_decay, 0 for biases and norms, draws parameters towards 0; the field says "
-    "nothing of them. It is "
-    "applied once: theta -= eta lambda theta, or g += lambda theta.",
+    "Use step.weight_decay (0 for biases and norms), not the field weight_decay. It pulls parameters towards 0 "
+    "and is applied once: theta -= eta lambda theta, or g += lambda theta.",
     after=("runs", "zero gradient"),
 )
 def weight_decay(trial: Trial) -> str:

@@ -85,8 +85,9 @@ class Trial(engine.Trial):
 
 @RULES.rule(
     "outputs",
-    "outputs is a tuple of 2 names or more (letters, digits, _ and -); output_shape and forward give a tuple in that "
-    "order, and backward takes one: the gradients for several outputs are the sum of those for each alone.",
+    "outputs is a tuple of at least 2 names (letters, digits, _ and -). output_shape and forward return a tuple "
+    "in that order, and backward receives one. The gradients for all outputs together are the sum of the "
+    "gradients for each output alone.",
     after=("declarations",),
 )
 def outputs(trial: Trial) -> str:
@@ -105,7 +106,7 @@ def outputs(trial: Trial) -> str:
             found = f"a tuple of {len(made)}" if isinstance(made, tuple) else f"a {type(made).__name__}"
             raise Broken(f"forward gives {found}, expected a tuple of {len(names)} arrays: {', '.join(names)}")
         if context.penalty:
-            raise NotApplicable("it adds to the loss, so that the gradients for no output are not zero")
+            raise NotApplicable("it adds to the loss, so that gradients are not zero even if no output has one")
         _check_sum(trial, training, [weights_for(array) for array in made])
     return ", ".join(names)
 
@@ -117,7 +118,7 @@ def _check_names(names: Any) -> None:
 
 
 def _check_sum(trial: Trial, training: bool, weights: Sequence[Array]) -> None:
-    """Holds the gradients for all outputs together against the sum of those for each alone."""
+    """Compares the gradients for all outputs together with the sum of the gradients for each output."""
     parts = [
         _gradients(trial, training, [w if i == number else np.zeros_like(w) for i, w in enumerate(weights)])
         for number in range(len(weights))
@@ -155,6 +156,6 @@ def _borrowed(rule: Rule) -> Rule:
 
 
 _borrowed_rules = [_borrowed(rule) for rule in rules_of(LAYER)]
-# What the layer declares is looked at before its outputs are, and those before all else.
+# First the declarations of the layer, then its outputs, then everything else.
 RULES[:0] = [rule for rule in _borrowed_rules if rule.name == "declarations"]
 RULES += [rule for rule in _borrowed_rules if rule.name != "declarations"]

@@ -17,21 +17,21 @@ from modnet.testing.rules.rounding import EXACT, greatest
 RULES = Rules()
 
 MORE_STEPS = (12, 1)
-"""Of padding, as many as the layer takes. Windows with a stride of 2, 3, 4 or 6 that are centred on the whole lie as
-before when there are 12 more.
+"""Additional steps of padding; the first number that the layer accepts is used. With 12, windows with a stride of 2, 3,
+4 or 6 that are centred on the whole keep their positions.
 """
 
 
 @RULES.rule(
     "padding",
-    "Steps behind the end of a sequence, where context.masks[i] is False, and their number, may not reach a real step, "
-    "a pooled output, a gradient or the state: leave them out of sums and means, maxima and attention.",
+    "Steps after the end of a sequence, where context.masks[i] is False, must not influence a real step, a pooled "
+    "output, a gradient or the state; nor may their number. Leave them out of sums, means, maxima and attention.",
     after=("runs", "shapes", "masks", "batches", "gradients", "gradients with a mask"),
 )
 def padding(trial: Trial) -> str:
     if trial.component.makes_mask:
         raise NotApplicable("it makes the mask itself")
-    # The first axis of an image may be variable too, and is no time.
+    # The first axis of an image may be variable too, but is not time.
     sizes = sequence_sizes(trial, axes=2)
     steps = sizes[0][0]
     lengths = np.array([steps, steps - 1, max(1, steps // 2), 1])
@@ -41,7 +41,7 @@ def padding(trial: Trial) -> str:
     for training in (True, False):
         case = _Padded(trial, sizes, lengths, training)
         if grows and case.mask is None:
-            raise NotApplicable("its output has steps, and no mask that says which of them are real")
+            raise NotApplicable("its output has steps, but no mask that marks the real ones")
         if training and case.drawn:
             continue
         case.check(0)
@@ -50,11 +50,14 @@ def padding(trial: Trial) -> str:
                 case.check(more)
                 most = max(most, more)
                 break
-    return f"sequences of {', '.join(map(str, lengths))} steps, padded with other numbers and {most} steps more of them"
+    return (
+        f"sequences of {', '.join(map(str, lengths))} steps, with other numbers as padding, and up to {most} more "
+        "steps of padding"
+    )
 
 
 class _Padded:
-    """Sequences of different lengths, whose padding can be exchanged for another one."""
+    """Sequences of different lengths, whose padding can be replaced."""
 
     def __init__(self, trial: Trial, sizes: tuple[tuple[int, ...], ...], lengths: Array, training: bool) -> None:
         self.trial = trial
@@ -85,15 +88,18 @@ class _Padded:
         return found, follows
 
     def _gradient_for(self, output: Array, mask: Array | None) -> Array:
-        """The same for each real step, wherever it stands, and zeros where there is none."""
+        """The gradient of the output: the same for each real step, at any position, and zeros for padding."""
         if self.gradient is None:
             self.gradient = weights_for(output)
             if mask is not None:
                 self.gradient[~mask] = 0
             self.mask = mask
-        what = f"in {mode(self.training)}, with other padding context.output_mask"
+        what = f"in {mode(self.training)}, with other numbers as padding, context.output_mask"
         if (mask is None) != (self.mask is None):
-            raise Broken(f"{what} is {'None' if mask is None else 'a mask'} for the output, and was not before")
+            raise Broken(
+                f"{what} is {'None' if mask is None else 'a mask'} for the output; before it was "
+                f"{'a mask' if mask is None else 'None'}"
+            )
         if mask is None or self.mask is None:
             return self.gradient.copy()
         gradient = np.zeros(output.shape)
@@ -104,7 +110,7 @@ class _Padded:
         return gradient
 
     def check(self, more: int) -> None:
-        """Raises Broken where the results with another padding, of so many steps more, are others."""
+        """Raises Broken if the results change with other padding that has `more` additional steps."""
         steps = self.sizes[0][0] + more
         sizes = tuple((steps, *size[1:]) for size in self.sizes)
         inputs = self.trial.inputs(sizes=sizes, seed=1)
@@ -112,7 +118,9 @@ class _Padded:
             for row, length in enumerate(self.lengths):
                 x[row, :length] = before[row, :length]
         found, mask = self._run(inputs, sizes)
-        what = f"in {mode(self.training)}, with other padding" + (f" and {more} steps more of it" if more else "")
+        what = f"in {mode(self.training)}, with other numbers as padding" + (
+            f" and {more} more steps of it" if more else ""
+        )
         for name, array in self.expected.items():
             self._compare(name, found[name], array, mask, what)
 

@@ -1,4 +1,4 @@
-"""What a layer's passes compute and leave alone: gradients, inputs, random numbers, state, batches, pieces, memory."""
+"""What a layer's passes compute, and what they must not change: gradients, inputs, random numbers, state, memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ RULES = Rules()
 
 @RULES.rule(
     "gradients",
-    "Derive backward from forward again: every input, and every parameter into context.grads[name], in training.",
+    "Derive backward from forward again. In training, return the gradient of every input, and write the gradient "
+    "of every parameter into context.grads[name].",
     after=("runs", "shapes"),
 )
 def gradients(trial: Trial) -> str:
@@ -50,7 +51,8 @@ def gradients(trial: Trial) -> str:
 
 @RULES.rule(
     "gradients in prediction",
-    "backward has to fit what forward does where context.training is False: a frozen layer runs so in training.",
+    "backward must match what forward does if context.training is False: a frozen layer runs in this way during "
+    "training.",
     after=("runs", "shapes", "gradients"),
 )
 def gradients_in_prediction(trial: Trial) -> str:
@@ -60,8 +62,8 @@ def gradients_in_prediction(trial: Trial) -> str:
 
 @RULES.rule(
     "gradients with a mask",
-    "backward has to fit what forward does with context.masks; what lies behind the end of a sequence has no part in "
-    "it, or the part that forward gives it.",
+    "backward must match what forward does with context.masks: steps after the end of a sequence get a gradient "
+    "only if forward uses them.",
     after=("runs", "shapes", "gradients", "gradients in prediction"),
 )
 def gradients_with_a_mask(trial: Trial) -> str:
@@ -82,7 +84,7 @@ def check_gradients(
     if not trial.component.differentiable:
         raise NotApplicable("it has no gradients (differentiable = False)")
     if not trial.component.true_gradient:
-        raise NotApplicable("its gradients are not meant to be the derivatives of its output (true_gradient = False)")
+        raise NotApplicable("its gradients are deliberately not the derivatives of its output (true_gradient = False)")
     first = copies(context.state)
     outcome = trial.run(context, inputs)
     weights = weights_for(outcome.output)
@@ -93,7 +95,7 @@ def check_gradients(
 
     slopes = directional_slopes(functional, _claims(trial, context, inputs, outcome), np.random.default_rng(0))
     if not slopes:
-        raise NotApplicable("it has neither parameters nor inputs of numbers")
+        raise NotApplicable("it has no parameters, and its inputs are not numbers but ids")
     wrong = {name: slope for name, slope in slopes.items() if not slope.error <= largest_error}
     if wrong:
         texts = [f"{name}: {slope}{_unwritten(outcome, name)}" for name, slope in wrong.items()]
@@ -114,13 +116,13 @@ def _claims(
 
 def _unwritten(outcome: Outcome, name: str) -> str:
     gradient = outcome.parameters.get(name)
-    return " (it is zero: was it written?)" if gradient is not None and not gradient.any() else ""
+    return " (the gradient is zero: was it written?)" if gradient is not None and not gradient.any() else ""
 
 
 @RULES.rule(
     "writes gradients",
-    "Write the gradient of every parameter over what stands there, np.add.reduce(..., out=context.grads[name]): no +=, "
-    "the network adds up where parameters are shared.",
+    "Overwrite the gradient of every parameter, np.add.reduce(..., out=context.grads[name]), instead of adding to "
+    "it with +=. If parameters are shared, the network adds up their gradients.",
     after=("runs", "gradients"),
 )
 def writes_gradients(trial: Trial) -> str:
@@ -133,13 +135,13 @@ def writes_gradients(trial: Trial) -> str:
             gradient.fill(fill)
         found.append(trial.run(context, trial.inputs()).parameters)
     for name in trial.trained():
-        same(found[1][name], found[0][name], f"the gradient of {name} where 7 stood before, against 0")
+        same(found[1][name], found[0][name], f"the gradient of {name} if its array contained 7, compared with 0")
     return f"{len(found[0])} parameters"
 
 
 @RULES.rule(
     "needs_input_gradient",
-    "Where context.needs_input_gradient is False only the input's gradient may be left out.",
+    "If context.needs_input_gradient is False, only the gradient of the input may be left out.",
     after=("runs",),
 )
 def needs_input_gradient(trial: Trial) -> str:
@@ -148,13 +150,17 @@ def needs_input_gradient(trial: Trial) -> str:
     context.needs_input_gradient = False
     found = trial.run(context, trial.inputs())
     for name in trial.trained():
-        same(found.parameters[name], expected.parameters[name], f"the gradient of {name} without that of the input")
-    return "left out" if all(gradient is None for gradient in found.inputs) else "computed all the same"
+        same(
+            found.parameters[name],
+            expected.parameters[name],
+            f"the gradient of {name} if that of the input is not needed",
+        )
+    return "left out" if all(gradient is None for gradient in found.inputs) else "computed nevertheless"
 
 
 @RULES.rule(
     "leaves its inputs alone",
-    "Inputs, masks and parameters belong to others: write into context.buffer(shape) instead.",
+    "Do not write into inputs, masks and parameters: write into context.buffer(shape) instead.",
     after=("runs",),
 )
 def leaves_inputs_alone(trial: Trial) -> str:
@@ -175,7 +181,7 @@ def leaves_inputs_alone(trial: Trial) -> str:
 
 
 def _hold_unchanged(arrays: Mapping[str, Array], before: Mapping[str, Array], fault: str) -> None:
-    """Refuses arrays that are no longer as before; `fault` is what is said, with {} for the name."""
+    """Raises Broken if an array has changed; `fault` is the message, with {} for the name."""
     for name, array in arrays.items():
         if not np.array_equal(array, before[name]):
             raise Broken(f"{fault.format(name)}: {changed(array, before[name])}")
@@ -183,8 +189,8 @@ def _hold_unchanged(arrays: Mapping[str, Array], before: Mapping[str, Array], fa
 
 @RULES.rule(
     "gives arrays of its own",
-    "The gradient of an input is added to, and overwritten, by the network: give an array from context.buffer, or the "
-    "gradient that backward was given, never an input, a parameter, a parameter's gradient, or overlapping views.",
+    "The network adds to the gradient of an input, and overwrites it. Return an array from context.buffer, or the "
+    "gradient that backward received; never an input, a parameter, a parameter's gradient, or overlapping views.",
     after=("runs",),
 )
 def own_arrays(trial: Trial) -> str:
@@ -195,9 +201,11 @@ def own_arrays(trial: Trial) -> str:
     for number, result in given.items():
         for name, array in others.items():
             if np.shares_memory(result, array):
-                raise Broken(f"the gradient of input {number} lies in the memory of {name}")
+                raise Broken(f"the gradient of input {number} shares memory with {name}")
         if not _is_writable(result):
-            raise Broken(f"the gradient of input {number} cannot be written to element by element")
+            raise Broken(
+                f"the gradient of input {number} is not writable element by element (read-only, or a broadcast array)"
+            )
         _check_overlaps(number, given)
     return ""
 
@@ -213,28 +221,28 @@ def _of_others(context: Context, inputs: Sequence[Array]) -> dict[str, Array]:
 
 
 def _check_overlaps(number: int, gradients: Mapping[int, Array]) -> None:
-    """Holds the gradient of one input against those of later ones; one array for several inputs is allowed."""
+    """Compares the memory of one input's gradient with that of later ones; the same array may serve several inputs."""
     gradient = gradients[number]
     for later, other in gradients.items():
         if later > number and other is not gradient and np.shares_memory(gradient, other):
-            raise Broken(f"the gradients of inputs {number} and {later} overlap")
+            raise Broken(f"the gradients of inputs {number} and {later} share memory")
 
 
 def _is_writable(array: Array) -> bool:
-    """Whether each element can be written by itself, which those of a broadcast array cannot."""
+    """Whether each element can be written separately; in a broadcast array several elements share memory."""
     broadcast = array.size > 1 and 0 in array.strides and 1 not in array.shape
     return array.flags.writeable and not broadcast
 
 
 @RULES.rule(
     "scratch_output",
-    "The output is read again, or belongs to another: leave scratch_output at False, or compute it into a "
-    "context.buffer that backward does not read.",
+    "backward reads the output again, or the output is an array that does not belong to the layer. Leave "
+    "scratch_output at False, or compute the output into a context.buffer that backward does not read.",
     after=("runs",),
 )
 def scratch_output(trial: Trial) -> str:
     if not trial.component.scratch_output:
-        raise NotApplicable("it promises nothing")
+        raise NotApplicable("it does not promise this")
     for training in (True, False):
         expected = trial.run(trial.context(training=training), trial.inputs())
         context, inputs = trial.context(training=training), trial.inputs()
@@ -242,7 +250,7 @@ def scratch_output(trial: Trial) -> str:
         others = {**context.params, **context.state, **{f"input {i + 1}": x for i, x in enumerate(inputs)}}
         for name, array in others.items():
             if np.shares_memory(output, array):
-                raise Broken(f"the output lies in the memory of {name}")
+                raise Broken(f"the output shares memory with {name}")
         weights = weights_for(output)
         output.fill(np.nan)
         results = trial.backward(context, weights)
@@ -253,8 +261,8 @@ def scratch_output(trial: Trial) -> str:
 
 @RULES.rule(
     "prediction",
-    "Where context.training is False nothing is drawn from context.rng and context.state is only read, by "
-    "backward too, which a frozen layer runs in training.",
+    "If context.training is False, draw nothing from context.rng and only read context.state. This holds for "
+    "backward too: a frozen layer runs in this way during training.",
     after=("runs",),
 )
 def prediction(trial: Trial) -> str:
@@ -265,10 +273,10 @@ def prediction(trial: Trial) -> str:
         drawn = np.random.default_rng(seed).bit_generator.state
         outputs.append(trial.forward(context, inputs, seed).copy())
         if context.rng.bit_generator.state != drawn:
-            raise Broken(f"it draws random numbers to predict {BATCH} samples")
+            raise Broken(f"it draws random numbers in the prediction of {BATCH} samples")
         _hold_unchanged(context.state, state, "it writes into its state {} in prediction")
     for output in outputs[1:]:
-        same_bytes(output, outputs[0], "the same prediction once more")
+        same_bytes(output, outputs[0], "the same prediction, repeated")
     trial.backward(context, weights_for(outputs[0]))
     _hold_unchanged(context.state, state, "backward writes into its state {} in prediction")
     return ""
@@ -276,7 +284,8 @@ def prediction(trial: Trial) -> str:
 
 @RULES.rule(
     "same seed, same bytes",
-    "All randomness comes from context.rng: no np.random functions, no generator of its own, no time, no ids.",
+    "Draw all random numbers from context.rng: no np.random functions and no other generator. Do not use the time "
+    "or id().",
     after=("runs", "prediction"),
 )
 def same_seed(trial: Trial) -> str:
@@ -286,19 +295,20 @@ def same_seed(trial: Trial) -> str:
         with GlobalNumbers(seed), NoOtherGenerators():
             outcomes.append(trial.run(context, trial.inputs()))
     first, second = outcomes
-    same_bytes(second.output, first.output, "two training passes with one seed, the output")
+    same_bytes(second.output, first.output, "two training passes with the same seed, the output")
     for number, (gradient, other) in enumerate(zip(second.inputs, first.inputs, strict=True)):
         if gradient is not None and other is not None:
-            same_bytes(gradient, other, f"two training passes with one seed, the gradient of input {number + 1}")
+            same_bytes(gradient, other, f"two training passes with the same seed, the gradient of input {number + 1}")
     for name, gradient in second.parameters.items():
-        same_bytes(gradient, first.parameters[name], f"two training passes with one seed, the gradient of {name}")
+        same_bytes(gradient, first.parameters[name], f"two training passes with the same seed, the gradient of {name}")
     return ""
 
 
 @RULES.rule(
     "masks",
-    "context.masks[i] is None or a bool array (batch, time): one that is True everywhere changes nothing, and none is "
-    "written to. context.output_mask is set, where the layer says makes_mask, to a new bool array (batch, time).",
+    "context.masks[i] is None or a bool array (batch, time). A mask that is True everywhere changes nothing. Do "
+    "not write into masks. If the layer has makes_mask = True, set context.output_mask to a new bool array "
+    "(batch, time).",
     after=("runs",),
 )
 def masks(trial: Trial) -> str:
@@ -327,7 +337,7 @@ def _check_ending_masks(trial: Trial, sizes: tuple[tuple[int, ...], ...], traini
             raise Broken(f"it writes into its mask: {changed(mask, ending_mask(sizes))}")
     _check_mask(context.output_mask, output)
     if not np.isfinite(output).all():
-        raise Broken("with a mask, and a sequence without any step, the output has nan or inf")
+        raise Broken("with a mask in which a sequence has no step, the output has nan or inf")
 
 
 def _check_without_masks(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> None:
@@ -354,8 +364,8 @@ def _check_mask(mask: Any, output: Array) -> None:
 
 @RULES.rule(
     "strides",
-    "Inputs and gradients may lie in memory in any order: reshape instead of setting .shape, no .view, no order that "
-    "is taken for granted.",
+    "Inputs and gradients may have any memory layout: use reshape, do not set .shape, do not use .view, and do "
+    "not rely on contiguous arrays.",
     after=("runs",),
 )
 def strides(trial: Trial) -> str:
@@ -385,8 +395,8 @@ def _fortran(x: Array) -> Array:
 
 @RULES.rule(
     "batches",
-    "A sample's prediction may not depend on its batch, and batches of 0 and 1 samples, and a smaller one after a "
-    "larger one, have to pass: take sizes from x.shape, divide by no empty batch.",
+    "The prediction for a sample must not depend on its batch. Batches of 0 and 1 samples, and a smaller batch "
+    "after a larger one, must work: take sizes from x.shape, and do not divide by the size of an empty batch.",
     after=("runs", "shapes", "prediction", "leaves its inputs alone", "writes gradients"),
 )
 def batches(trial: Trial) -> str:
@@ -412,7 +422,7 @@ def _check_parts(trial: Trial, sizes: tuple[tuple[int, ...], ...]) -> None:
             found = trial.forward(context, [x[rows] for x in inputs]).copy()
         except Exception as error:
             raise Broken(f"{what}: {raised(error)}") from None
-        same(found, whole[rows], f"{what} against all 8")
+        same(found, whole[rows], f"{what} compared with all 8")
 
 
 def _check_smaller(trial: Trial, context: Context, size: int) -> None:
@@ -430,22 +440,22 @@ def _check_smaller(trial: Trial, context: Context, size: int) -> None:
     except Exception as error:
         raise Broken(f"{what}: {raised(error)}") from None
     if size:
-        same_outcome(found, trial.run(fresh, few), f"{what}, against a fresh start")
+        same_outcome(found, trial.run(fresh, few), f"{what}, compared with a new context")
         return
     written = [name for name, gradient in found.parameters.items() if gradient.any()]
     if written and not context.penalty:  # what is added to the loss has a gradient without samples too
-        raise Broken(f"after a batch of 0 samples the gradient of {written[0]} is not 0")
+        raise Broken(f"for a batch of 0 samples the gradient of {written[0]} is not 0")
 
 
 @RULES.rule(
     "streams",
-    "The pieces of a sequence, with context.memory kept between them, have to give the pieces of the whole output: "
-    "keep the past in context.memory, read nothing later, or leave streams at False.",
+    "If a sequence comes in pieces, with context.memory kept between them, the outputs must be the pieces of the "
+    "whole output. Keep the past in context.memory and do not read later steps, or leave streams at False.",
     after=("runs", "shapes", "batches"),
 )
 def streams(trial: Trial) -> str:
     if not trial.component.streams:
-        raise NotApplicable("it promises nothing")
+        raise NotApplicable("it does not promise this")
     sizes = sequence_sizes(trial)
     inputs = trial.inputs(sizes=sizes)
     whole = trial.forward(trial.context(sizes=sizes, training=False), inputs).copy()
@@ -463,13 +473,13 @@ def streams(trial: Trial) -> str:
             raise Broken(
                 f"pieces of shapes {[piece.shape for piece in pieces]} cannot be put together: {error}"
             ) from None
-        same(found, whole, f"in {len(pieces)} pieces against the whole")
+        same(found, whole, f"in {len(pieces)} pieces, compared with the whole")
     return f"{steps} steps in 2 to {steps} pieces"
 
 
 @RULES.rule(
     "buffers",
-    "A buffer is uninitialised in every pass: what has to last goes into context.state, or, for streams, "
+    "A buffer is uninitialised in every pass. Keep what must last in context.state, or, for streams, in "
     "context.memory.",
     after=("runs", "prediction", "leaves its inputs alone", "writes gradients", "same seed, same bytes"),
 )
@@ -485,14 +495,14 @@ def buffers(trial: Trial) -> str:
             for array in storage:
                 array.fill(byte)
             found = trial.run(context, inputs)
-            same_outcome(found, expected, f"after the buffers were overwritten with bytes {byte:#x}")
+            same_outcome(found, expected, f"after the buffers were filled with bytes {byte:#x}")
     return f"{len(storage)} buffers"
 
 
 @RULES.rule(
     "nothing hidden",
-    "Another network or thread uses the same component: what forward leaves for backward goes through context.save, "
-    "not into self, the class or the module.",
+    "Other networks and threads use the same component. Pass what backward needs from forward with context.save; "
+    "do not keep it on self, on the class or in the module.",
     after=("runs", "same seed, same bytes"),
 )
 def nothing_hidden(trial: Trial) -> str:
@@ -505,13 +515,13 @@ def nothing_hidden(trial: Trial) -> str:
     results = [trial.backward(context, gradient) for context, gradient in zip(contexts, weights, strict=True)]
     for number in (0, 1):
         found = Outcome(kept[number], list(results[number]), dict(contexts[number].grads))
-        same_outcome(found, expected[number], "two contexts in turn, forward, forward, backward, backward")
+        same_outcome(found, expected[number], "two contexts: forward, forward, backward, backward")
     return "two contexts in turn"
 
 
 @RULES.rule(
     "quiet",
-    "No warnings of numpy, also with batches of 0 and 1: guard divisions and logarithms, clip what exp is given.",
+    "numpy must not warn, also for batches of 0 and 1: protect divisions and logarithms, and clip the argument of exp.",
     after=("runs", "batches"),
 )
 def quiet(trial: Trial) -> str:
@@ -531,13 +541,13 @@ def quiet(trial: Trial) -> str:
 
 @RULES.rule(
     "memory",
-    "After the first step nothing as large as the batch is allocated, and nothing is kept: arrays come from "
-    "context.buffer(shape), numpy functions get out=.",
+    "After the first step, do not allocate arrays as large as the batch, and keep none: take arrays from "
+    "context.buffer(shape), and pass out= to numpy functions.",
     after=("runs", "prediction", "nothing hidden"),
 )
 def memory(trial: Trial) -> str:
     if trial.component.allocates:
-        raise NotApplicable("it says that it allocates in every pass")
+        raise NotApplicable("it declares that it allocates in every pass (allocates = True)")
     shapes = wide(trial)
     sample = max(math.prod(sizes) for sizes in (*shapes, fixed(trial.component.output_shape(*shapes))))
     batch = max(8, math.ceil(LARGE / 8 / max(1, sample)))
@@ -570,7 +580,7 @@ def _most_of_a_pass(trial: Trial, training: bool, sizes: tuple[tuple[int, ...], 
     worst = max(most_allocated(passes, before) for _ in range(3))
     kept = allocated() - before
     if kept > largest // 4:
-        raise Broken(f"three passes keep {kept / 2**20:.2f} MiB more; a batch is {largest / 2**20:.2f} MiB")
+        raise Broken(f"three passes keep an additional {kept / 2**20:.2f} MiB; a batch is {largest / 2**20:.2f} MiB")
     return worst
 
 

@@ -1,4 +1,4 @@
-"""What a component says of itself, seen from another process."""
+"""Whether a component declares the same in another process."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from modnet.testing.rules import component as of_component
 RULES = Rules()
 
 HASH_SEEDS = ("1", "2", "3", "4")
-"""Under which Python orders text in sets in different ways; two names have one order under all of them, and in this
-process, once in sixteen times.
+"""Values of PYTHONHASHSEED, which decides the order of text in a set. The probability that two names have the same
+order with all of them and in this process is 1/16.
 """
 
 SECONDS = 60
-"""That a process may take."""
+"""The time that a process may take."""
 
 
 def orders(component: Component, shapes: Sequence[Shape]) -> dict[str, list[str]]:
-    """The names whose order everybody relies on: a model file has its arrays in it, the random numbers go by it."""
+    """The names whose order matters: for the arrays in a model file, and for random numbers."""
     if isinstance(component, Composite):
         names = [f"in{number}" for number in range(len(shapes))]
         return {"the nodes of expand": [repr(node) for node in component.expand(names)]}
@@ -46,16 +46,16 @@ def orders(component: Component, shapes: Sequence[Shape]) -> dict[str, list[str]
 
 @RULES.rule(
     "same in every process",
-    "The order of parameters, state, slots and nodes is part of a model file and of what a seed means, and that of a "
-    "set of text is another one in every process: take a tuple, or sorted(...).",
+    "The order of parameters, state, slots and nodes is part of a model file and decides what a seed means. The "
+    "order of a set of text differs from process to process: use a tuple, or sorted(...).",
     after=("named", "declarations", "slots", "expands"),
 )
 def same_in_every_process(trial: of_component.Trial) -> str:
     component = trial.component
     here = orders(component, trial.shapes)
     if all(len(names) < 2 for names in here.values()):
-        raise NotApplicable("it has no two names that could change places")
-    # Another process takes a while, and is needed where there are sets only.
+        raise NotApplicable("it has fewer than two names, so there is no order")
+    # Another process takes time, and is needed only if there are sets.
     if not any(_may_hold_a_set(function) for function in _functions(type(component))):
         return "it makes no sets"
     for seed in HASH_SEEDS:
@@ -99,13 +99,15 @@ def _elsewhere(component: Component, shapes: Sequence[Shape], hash_seed: str) ->
     """`orders` of the component in a process of its own.
 
     Raises:
-        NotExamined: it cannot be had there.
+        NotExamined: it cannot be made there.
     """
     cls = type(component)
     module = sys.modules.get(cls.__module__)
     source = getattr(module, "__file__", None)
     if "<locals>" in cls.__qualname__ or (cls.__module__ == "__main__" and source is None):
-        raise NotExamined(f"{cls.__name__} is defined where no other process finds it; define it in a module")
+        raise NotExamined(
+            f"{cls.__name__} is defined in a place from which another process cannot import it; define it in a module"
+        )
     try:
         given = pickle.dumps((sys.path, source if cls.__module__ == "__main__" else None, component, tuple(shapes)))
     except Exception as error:
@@ -118,17 +120,17 @@ def _elsewhere(component: Component, shapes: Sequence[Shape], hash_seed: str) ->
         )
         return dict(json.loads(done.stdout.splitlines()[-1]))
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
-        raise NotExamined(f"another process could not be asked: {type(error).__name__}") from None
+        raise NotExamined(f"the check in another process failed: {type(error).__name__}") from None
 
 
 def _framed(given: bytes) -> bytes:
-    """The path of the main module first: the component can be read when its class is there."""
+    """The path of the main module comes first: the component can be unpickled only after its class is defined."""
     _, source, _, _ = pickle.loads(given)
     return json.dumps(source).encode() + b"\n" + given
 
 
 def answer() -> None:
-    """What the other process does: reads a component, writes its `orders`."""
+    """The work of the other process: reads a component, prints its `orders`."""
     source = json.loads(sys.stdin.buffer.readline())
     if source is not None:
         _define(Path(source))
@@ -137,7 +139,7 @@ def answer() -> None:
 
 
 def _define(path: Path) -> None:
-    """Makes the classes of a program that is run as __main__, without running it."""
+    """Defines the classes of a program that runs as __main__, without running it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kept = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
     tree.body = [

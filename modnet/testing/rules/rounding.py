@@ -75,7 +75,7 @@ def check_single(single: Array, double: Array, allowed: float, what: str) -> flo
     distance = greatest(single.astype(np.float64) - double)
     if not distance <= allowed:
         raise Broken(
-            f"{what} differs by {distance:.3g} between float32 and float64, where its greatest number is "
-            f"{greatest(double):.3g}; at most {allowed:.2g} is expected from rounding"
+            f"{what} differs by {distance:.3g} between float32 and float64, where the greatest number is "
+            f"{greatest(double):.3g}; at most {allowed:.2g} can be explained by rounding"
         )
     return distance / allowed

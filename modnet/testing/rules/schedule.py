@@ -26,13 +26,13 @@ def courses(figures: Sequence[str] = ("loss", "validation_loss"), nan: bool = Fa
 
     Args:
         figures: what the runs record.
-        nan: whether some of the values are nan, as a run that diverges has them.
+        nan: whether some of the values are nan, as in a run that diverges.
     """
     return [_course(epochs, figures, nan) for epochs in (1, 2, 3, 10, 37, 1000)]
 
 
 def _course(epochs: int, figures: Sequence[str], nan: bool) -> list[Progress]:
-    """One run of `courses`: a long one is looked at here and there, and at its end."""
+    """One run of `courses`; a long run is sampled, with all steps near its end."""
     run = []
     memory: dict[Schedule, Any] = {}
     steps = {*range(0, 5 * epochs + 6, max(1, epochs // 10)), *range(5 * epochs - 5, 5 * epochs + 6)}
@@ -47,8 +47,8 @@ def _course(epochs: int, figures: Sequence[str], nan: bool) -> list[Progress]:
 
 @RULES.rule(
     "finite",
-    "factor gives a float of 0 or more for every epoch from 0 to the end and a little beyond, for a run of one epoch, "
-    "and before there is any history.",
+    "factor returns a float of 0 or more for every epoch from 0 to the end and a little beyond, also for a run of "
+    "one epoch and before there is any history.",
 )
 def finite(trial: Trial) -> str:
     lowest, highest = math.inf, 0.0
@@ -63,12 +63,12 @@ def finite(trial: Trial) -> str:
                 raise Broken(f"{place}: the factor is {found}")
             lowest, highest = min(lowest, found), max(highest, found)
     if not highest:
-        raise Broken("the factor is 0 from first to last: nothing is ever learnt")
+        raise Broken("the factor is 0 in every step: nothing is learned")
     return f"from {lowest:.3g} to {highest:.3g}"
 
 
 def _all_courses(schedule: Schedule) -> Iterator[list[Progress]]:
-    """Usual runs, runs without validation, if the schedule has nothing against them, and runs with nan."""
+    """Usual runs, runs without validation (if the schedule accepts them), and runs with nan."""
     yield from courses()
     try:
         schedule.check_figures({"loss": False})
@@ -81,10 +81,9 @@ def _all_courses(schedule: Schedule) -> Iterator[list[Progress]]:
 
 @RULES.rule(
     "pure",
-    "The factor follows from `progress` alone, with the history in it, so that a run that goes on repeats it: nothing "
-    "is remembered from one call to the next, nothing drawn. What is kept in progress.memory may be gone "
-    "at any time, and "
-    "may be there from an epoch before.",
+    "The factor depends only on `progress`, including its history, so that a resumed run repeats it: remember "
+    "nothing between calls and draw no random numbers. What you keep in progress.memory may be lost at any time, "
+    "and may come from an earlier epoch.",
     after=("finite",),
 )
 def pure(trial: Trial) -> str:
@@ -96,13 +95,17 @@ def pure(trial: Trial) -> str:
                 known = progress.epochs, progress.history, progress.greater_is_better
                 found = trial.component.factor(Progress(progress.epoch, *known, memory))
                 if found != forwards[at]:
-                    raise Broken(f"epoch {progress.epoch:g} of {progress.epochs}: {forwards[at]}, and {found} {what}")
+                    raise Broken(
+                        f"epoch {progress.epoch:g} of {progress.epochs}: the factor is {forwards[at]}, and "
+                        f"{found} if it is asked {what}"
+                    )
         order = np.random.default_rng(0).permutation(len(run))
         with GlobalNumbers(2):
             mixed = {int(at): trial.component.factor(run[at]) for at in order}
         for at, expected in enumerate(forwards):
             if mixed[at] != expected:
                 raise Broken(
-                    f"epoch {run[at].epoch:g} of {run[at].epochs}: {expected}, and {mixed[at]} in another order"
+                    f"epoch {run[at].epoch:g} of {run[at].epochs}: the factor is {expected}, and {mixed[at]} if "
+                    "epochs are asked in another order"
                 )
     return ""

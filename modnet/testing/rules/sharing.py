@@ -1,4 +1,4 @@
-"""Whether several processes can share a batch in training, each with some of its rows. Threads stand for them."""
+"""Whether several processes can share a batch in training, each with some of its rows; simulated with threads."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ RULES = Rules()
 ROWS, PARTS = 7, 3
 
 WAIT = 20.0
-"""Seconds after which a thread no longer waits for the others."""
+"""Seconds for which a thread waits for the others."""
 
 
 class _Team:
-    """What the threads have in common."""
+    """What the threads share."""
 
     def __init__(self) -> None:
         self.values: list[Any] = [None] * PARTS
@@ -55,9 +55,9 @@ class _Member:
 
 @RULES.rule(
     "shared batches",
-    "Where several processes share a batch, a row's output may depend on other rows only through "
-    "context.sum_of_batch, and random numbers are drawn as arrays whose first axis is the batch; otherwise say "
-    "divisible = False.",
+    "If several processes share a batch, the output for a row may depend on other rows only through "
+    "context.sum_of_batch. Draw random numbers as arrays whose first axis is the batch. If this is not possible, "
+    "set divisible = False.",
     after=("runs", "shapes", "batches", "writes gradients", "same seed, same bytes"),
 )
 def shared_batches(trial: Trial) -> str:
@@ -67,7 +67,7 @@ def shared_batches(trial: Trial) -> str:
     except (ShapeError, DataError) as error:
         raise NotApplicable(f"it does not take {ROWS} random rows") from error
     if not trial.component.divisible:
-        raise NotApplicable("it says divisible = False")
+        raise NotApplicable("it has divisible = False")
     team = _Team()
     contexts = [trial.context() for _ in range(PARTS)]
     threads = [
@@ -79,7 +79,7 @@ def shared_batches(trial: Trial) -> str:
         thread.join()
     if team.errors:
         raise Broken(f"with {PARTS} parts of a batch of {ROWS}: {team.errors[0]}")
-    what = f"{PARTS} parts of a batch of {ROWS}, against the whole"
+    what = f"{PARTS} parts of a batch of {ROWS}, compared with the whole batch"
     same_outcome(_joined(team.outcomes, whole), whole, what)
     for part in contexts:
         for name, array in context.state.items():

@@ -1,4 +1,4 @@
-"""What is asked when a component has run: is it what it was?"""
+"""Whether a component is unchanged after it has run."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def does_not_change(trial: of_component.Trial) -> str:
     component = trial.component
     now = dict(vars(component))
     for name in now.keys() - trial.fields.keys():
-        raise Broken(f"it has stored {name} on self while it ran")
+        raise Broken(f"it stored {name} on self while it ran")
     for name, value in trial.fields.items():
         if now.get(name) is not value:
-            raise Broken(f"its field {name} has changed while it ran")
+            raise Broken(f"its field {name} changed while it ran")
     return ""
