@@ -83,7 +83,7 @@ def modnet_commands(cli: click.Group) -> None:
     def command(weights: str, network: str, output: str | None, partial: bool) -> None:
         """Read the WEIGHTS of a torch model into a network, and write it as a model file.
 
-        WEIGHTS is a .safetensors file, or one of torch's own (.pt, .pth, .bin, .ckpt; weights alone are read).
+        WEIGHTS is a .safetensors file, or one of torch's own (.pt, .pth, .bin, .ckpt; only weights are read).
         NETWORK is a spec with the same network, or a model file. Which weights belong to which node is guessed by
         names, shapes and order, and shown; the table [weights] of the spec corrects it.
 
