@@ -101,7 +101,7 @@ class Specifications:
     def modnet_scheduler(self, address: str) -> Scheduler | None:
         """Workers for `modnet predict --scheduler ADDRESS` and `modnet search --scheduler ADDRESS`, or None.
 
-        `modnet.plugins.schedulers` says what they are given to do. Raises ModnetError where nothing answers there.
+        `modnet.plugins.schedulers` says what they are given to do. Raises ModnetError if nothing answers there.
         """
 
     @hookspec(firstresult=True)

@@ -19,7 +19,7 @@ _CONTAINER_LIMIT = "/sys/fs/cgroup/memory.max"
 def limit() -> int | None:
     """The bytes that this process can have: the least of the machine's memory, its container's limit and `ulimit -v`.
 
-    None where the system gives none of them.
+    None if the system gives none of them.
     """
     found = []
     with suppress(AttributeError, ValueError, OSError):

@@ -58,7 +58,7 @@ class Samples(Record, eq=False):
         Args:
             x: rows of a table for a network that was trained on one, with the targets among their columns or as y;
                 a `Dataset`; or arrays, as `evaluate` takes them.
-            y: the targets; None where they are in x, or are not needed.
+            y: the targets; None if they are in x, or are not needed.
             targets: whether targets are needed.
 
         Raises:

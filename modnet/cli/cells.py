@@ -86,7 +86,7 @@ def cells(column: Column, spell: Spell, none: str) -> list[str]:
 
     Args:
         spell: writes a text.
-        none: is written where there is no value.
+        none: is written if there is no value.
     """
     if column.type == "number":
         return _where_missing(_numbers(column.values), column.missing, none)

@@ -109,7 +109,7 @@ def _plain(
 
 
 def _status_of(need: Need) -> dict[str, Any]:
-    """A row of `needs`, with the installed version (None where that has not all of it) and what to do."""
+    """A row of `needs`, with the installed version (None if that has not all of it) and what to do."""
     distribution, version = need.distribution, need.version
     installed, missing = _installed(need)
     status = "installed" if installed is not None else _what_to_do(distribution, version)

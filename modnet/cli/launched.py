@@ -24,7 +24,7 @@ told by that one, and the launcher then ends all of them."""
 
 
 class Place(NamedTuple):
-    """Which of how many processes this one is; of one, where no launcher has started it.
+    """The number of this process and the number of all; of one process if no launcher has started it.
 
     Attributes:
         variable: where that was found.

@@ -60,7 +60,7 @@ def run(
 
 
 def _require_tabular() -> None:
-    """Raises NotInstalled where the layers of "best" are not there."""
+    """Raises NotInstalled if the layers of "best" are not there."""
     if "realmlp" not in default_registry().names(Layer):
         raise NotInstalled(
             "--effort best uses the plugin modnet-tabular, which is not installed:  pip install modnet-tabular  "

@@ -1,4 +1,4 @@
-"""What `modnet` alone shows: what to do next, by what lies in the current folder."""
+"""What `modnet` without a command shows: what to do next, depending on the files in the current folder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SPECS = (".toml",)
 MODELS = (".modnet",)
 
 MOST_LOOKED_AT = 10_000
-"""Of so many entries of a folder the kinds are looked at."""
+"""The number of entries of a folder whose kinds are checked."""
 
 BEGINNING = 1 << 16
-"""So many bytes of a .toml file are looked at, to see whether it is a spec."""
+"""The number of bytes of a .toml file that are read to see whether it is a spec."""
 
 PATHS = """\
 modnet trains neural networks that a spec file describes.

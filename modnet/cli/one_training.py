@@ -65,7 +65,7 @@ class Trained:
 
 
 class Asked(Record):
-    """A training that is asked for: the arguments of `modnet train`, for one spec."""
+    """The arguments of `modnet train`, for one spec."""
 
     spec: str
     output: str | None = None

@@ -36,7 +36,7 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, styled: bool 
         text: the text; its line breaks and tabs stay.
         err: to standard error, which nothing depends on: where it cannot be written to the text is lost.
         nl: whether a line break follows.
-        styled: the text has colours of its own; what is in it of others has been through `harmless`.
+        styled: the text contains colours; texts from outside in it have been through `harmless`.
 
     Raises:
         OSError: standard output cannot be written to.
@@ -80,7 +80,7 @@ def say(texts: Iterable[object]) -> None:
 
 
 def quiet() -> bool:
-    """Whether the running command was called with `--quiet`: results and errors alone are printed."""
+    """Whether the running command was called with `--quiet`: only results and errors are printed."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(QUIET))
 

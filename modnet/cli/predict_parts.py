@@ -31,7 +31,7 @@ from modnet.words import counted, legible, readable_bytes, time_left
 STOPPED_BY_USER = "interrupted"
 
 HOPELESS = 10
-"""After so many parts that failed, and none that did not, no further one is tried."""
+"""If this number of parts failed and none succeeded, no further one is tried."""
 
 MOST_FAILED = 10
 """How many of the parts that failed are told."""

@@ -63,7 +63,7 @@ class Predicted:
     Attributes:
         outputs: network output -> array (rows, ...); nan for a row without a prediction.
         kept: the columns that are carried through.
-        blank: bool (rows,), the rows without a prediction; None where there are none.
+        blank: bool (rows,), the rows without a prediction; None if there are none.
     """
 
     outputs: Mapping[str, Array]

@@ -28,7 +28,7 @@ from modnet.records import Record, fresh
 from modnet.words import legible
 
 GIVEN = " (given)"
-"""Is put behind the name of a column that is carried through beside a prediction of that name."""
+"""Is appended to the name of a column that is kept next to a prediction of that name."""
 
 
 class Prediction(Record):

@@ -1,4 +1,4 @@
-"""Getting onto the disk what was learnt, whatever is in the way: Ctrl-C, a full disk, a folder that is gone."""
+"""Saves what was learned in spite of Ctrl-C, a full disk, or a folder that no longer exists."""
 
 from __future__ import annotations
 

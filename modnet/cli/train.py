@@ -106,7 +106,7 @@ def _train_all(all_asked: Sequence[Asked]) -> list[_Row]:
 
 
 def _check_places(all_asked: Sequence[Asked]) -> None:
-    """Checks that each model has a file of its own; makes the folder for them.
+    """Checks that each model has a separate file; makes the folder for them.
 
     Raises:
         UsageError: two have the same, or `-o` is no folder.

@@ -130,7 +130,7 @@ def _new_data(job: Job) -> str:
 
 
 def _final_texts(metrics: Mapping[str, Any], loaded: LoadedData) -> Iterator[str]:
-    """How good the model is: on the validation and test data where there are some, and by its loss only if need be."""
+    """How good the model is: on the validation and test data if there are any, and by its loss only if necessary."""
     accurate = {f"{VALIDATION}accuracy": loaded.validation, f"{TEST}accuracy": loaded.test}
     for name in _telling(metrics, loaded):
         part = accurate.get(name)

@@ -29,7 +29,7 @@ class Column:
 
     Attributes:
         values: (rows,): floats, int64 or bool; datetime64[us] for dates; or, for texts, int32 positions in `texts`.
-        missing: bool (rows,), true where there is no value; None where no value is missing. What `values` has there is
+        missing: bool (rows,), true where there is no value; None if no value is missing. What `values` has there is
             arbitrary, but a valid position for texts. A text such as "NA" is a value here: which texts stand for
             missing values is for the table's schema to say.
         texts: the different texts; None for other types.
@@ -369,14 +369,14 @@ def _of_lists(values: Sequence[Any], name: str) -> Column:
 
 
 def _typed(values: Sequence[Any]) -> tuple[list[Any], Array, set[Type | None]]:
-    """The values with None for those that are missing, where these are, and the types of the others."""
+    """The values with None for missing ones, the places of these, and the types of the others."""
     given = [None if type(value) is not str and is_missing(value) else value for value in values]
     gaps = np.array([value is None for value in given], bool)
     return given, gaps, {_type_of(value) for value in given if value is not None}
 
 
 def _of_others(values: Sequence[Any], missing: Array | None, kinds: Collection[Type | None]) -> Column:
-    """A column of truth values, of dates, or of texts and whatever is not of one type."""
+    """A column of truth values, of dates, or of texts; mixed types become texts."""
     if kinds == {"boolean"}:
         return Column(np.array([bool(value) for value in values]), missing)
     if kinds == {"date"}:

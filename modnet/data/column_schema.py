@@ -31,7 +31,7 @@ FLOAT32 = float(np.finfo(np.float32).eps)
 """The relative distance of numbers that float32 tells apart."""
 
 NO_TEXT = "\0{}"
-"""In the place of the category of this number, where it is to be unknown: no file has such a text."""
+"""Replaces the category of this number to make it unknown: no file has such a text."""
 
 MOST_SUGGESTIONS = 20
 """For how many of the unknown categories of a column a near one is looked for."""
@@ -46,7 +46,7 @@ class ColumnSchema(Configuration):
         categories: all categories, in their order; for a target, the classes.
         encoding: of an input that is a category.
         missing: what is done if a value is missing.
-        fill: the value that replaces a missing one; None where it is refused, or has a code of its own.
+        fill: the value that replaces a missing one; None if it is refused, or has a code of its own.
         unknown: what is done with a category that is not among `categories`: "error", or "code": zeros for one-hot, 0
             for an embedding, one half for a boolean.
         number_format: how numbers are written in texts, if not as programs write them.
@@ -54,10 +54,10 @@ class ColumnSchema(Configuration):
         parts: of a date: what becomes numbers.
         buckets: of a text: how many numbers it becomes.
         ngrams: of a text: the lengths of its n-grams, from the shortest to the longest.
-        separator: of labels: what stands between them.
+        separator: of labels: the text between them.
         missing_values: texts that stand for a missing value in this column, besides those of the table.
         lowest, highest: the range of an input in training, of a number or a date (ISO 8601); None if it is not known.
-        quantiles: of a target that is a number: those that its output gives, where it gives several.
+        quantiles: of a target that is a number: those that its output gives, if it gives several.
         interval: of a target: how predictions get intervals, or sets of classes.
     """
 

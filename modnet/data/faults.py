@@ -119,8 +119,8 @@ class Report:
         unknown: column -> how many rows have an unknown category.
         left_out: lines about rows that cannot be measured.
         outside_rows: how many rows have a value outside of what the model was trained on.
-        outside: column -> such values; None if nobody asks, so that none are looked for.
-        noted: each value that was replaced, with what the network is given instead, or is outside; None if nobody asks.
+        outside: column -> such values; None if they are not needed, so that they are not searched for.
+        noted: each value that was replaced, with what the network gets instead, or is outside; None if not needed.
     """
 
     filled_rows: int = 0

@@ -1,4 +1,4 @@
-"""Reading data files: the kinds that need no plugin, and what is asked for the others."""
+"""Reading data files: the kinds that need no plugin, and the hooks for the others."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read(path: str | PathLike[str], readers: Iterable[Reader] = (), options: Rea
 def read_blocks(
     path: str | PathLike[str], readers: Iterable[Reader] = (), options: ReadOptions = DEFAULTS, rows: int = 10_000
 ) -> Iterator[Table]:
-    """The table of a file as `read` gives it, some rows at a time, where its kind can be read so.
+    """The table of a file as `read` gives it, some rows at a time, if its kind allows it.
 
     Args:
         rows: the most rows of a table.
@@ -81,7 +81,7 @@ def read_blocks(
 
 
 def _parts(table: Table, rows: int) -> list[Table]:
-    """The rows of a table in tables of so many rows, of which the last may have fewer."""
+    """The rows of a table in tables of a given number of rows; the last may have fewer."""
     if len(table) <= rows:
         return [table]
     parts = []
@@ -102,7 +102,7 @@ def _joined(blocks: Iterator[Table], path: str | PathLike[str]) -> Table:
 def _found(
     place: str | PathLike[str], readers: Sequence[Reader], options: ReadOptions, rows: int | None = None
 ) -> Read | Iterator[Table]:
-    """The contents; if `rows` are given, and the kind can be read so, in tables of so many rows."""
+    """The contents; if `rows` is given, and the kind allows it, in tables of that many rows."""
     if isinstance(place, str) and is_address(place):
         return _required(_asked(place, readers, options), without_password(place), advice_for_address(place))
     path, options = _into(Path(place).expanduser(), options)
@@ -237,7 +237,7 @@ class Format(NamedTuple):
     Attributes:
         endings: the endings of its names.
         read: reads the contents.
-        blocks: reads them as tables of at most so many rows; None where a file is read at once.
+        blocks: reads them as tables of at most so many rows; None if a file is read at once.
         compressed: whether the file may be compressed: `.gz`, `.bz2`, `.xz`, or the only file in a `.zip`.
         shared: whether other kinds of files have these endings too, so that readers of plugins are asked first.
     """

@@ -1,4 +1,4 @@
-"""What a careful analyst takes the columns of an unknown table for, and what is to be said about it."""
+"""Guesses the kinds of the columns of an unknown table, as a careful analyst would, with remarks about them."""
 
 from __future__ import annotations
 

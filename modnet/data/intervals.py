@@ -1,4 +1,4 @@
-"""What a prediction says of its own certainty: an interval for a number, a set of classes."""
+"""The uncertainty of a prediction: an interval for a number, a set of classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Interval(Configuration):
     """What was learnt from rows that the model had not been trained on, so that a share of new rows is covered.
 
     Attributes:
-        coverage: the share of rows that was asked for.
+        coverage: the requested share of rows.
         rows: how many rows it was learnt from.
         margin: of a number, how far the interval reaches beyond the prediction, or beyond the outer quantiles; it may
             be less than 0 there.

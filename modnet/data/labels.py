@@ -14,7 +14,7 @@ from modnet.arrays import Array
 from modnet.data.values import category_key
 
 SEPARATORS = (";", "|", ",")
-"""What may stand between labels where the spec does not say it; of two that are as frequent the first."""
+"""Separators of labels if the spec names none; if two are equally frequent, the first is used."""
 
 
 ITEM = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,'"]+))\s*(?:,|$)""")

@@ -26,7 +26,7 @@ class NamedArrays:
     notes: tuple[str, ...] = ()
 
     def take(self, rows: Array) -> NamedArrays:
-        """The arrays with these rows alone."""
+        """The arrays with only these rows."""
         return NamedArrays(self.name, {name: array[rows] for name, array in self.arrays.items()}, self.notes)
 
     def listing(self) -> str:

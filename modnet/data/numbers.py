@@ -32,7 +32,7 @@ class NumberFormat(Configuration):
         decimal: the decimal mark.
         thousands: what stands between thousands, where anything does; " " is any blank, also one that does not break,
             and "'" any apostrophe.
-        unit: what stands before or after the numbers: "$", "kg", "%". It may be missing from a number, except one that
+        unit: the text before or after the numbers: "$", "kg", "%". It may be missing from a number, except one that
             multiplies ("k", "million"), and is taken off: 39.1 % is 39.1.
         negative: how negative numbers are written where they do not begin with a minus sign: "(12)" in "parentheses",
             or "12-", a "trailing" minus.
@@ -52,7 +52,7 @@ class NumberFormat(Configuration):
     def parse(self, texts: Sequence[str]) -> Array:
         """The texts as numbers, float64 (texts,); nan where a text is not a number of this format.
 
-        A zero in front counts for nothing: `007` is 7. A decimal point is never read where the decimal mark is a comma.
+        Leading zeros are ignored: `007` is 7. A decimal point is never read where the decimal mark is a comma.
         """
         if self == PLAIN:
             numbers = parse_numbers(texts)

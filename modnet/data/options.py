@@ -22,7 +22,7 @@ class ReadOptions(Record):
         thousands: the sign between groups of three digits of a number.
         comment: the sign with which a line begins that is no row.
         header: the line with the names of the columns, counted from 1; 0 if there is none.
-        missing_values: the texts that may stand among the numbers of a column for a missing one.
+        missing_values: the texts that mean a missing value in a column of numbers.
         texts: the names of columns whose values are texts, whatever they look like.
         sheet: of a workbook: the name of the sheet, or its position counted from 1.
         query: of a database: what to ask it, or the name of a table.

@@ -1,4 +1,4 @@
-"""Columns that stand in the path of a file: `sales/year=2024/country=fr/part-0.parquet`, as Hive writes partitions."""
+"""Columns in the path of a file: `sales/year=2024/country=fr/part-0.parquet`, as Hive writes partitions."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Recipe(Record):
         member_folds: whether each of them is validated with rows of its own, so that together they learn from all.
         batch_size, epochs: of the training.
         patience: the epochs without an improvement after which a network is trained no longer.
-        about: what is to be said of it, a line each.
+        about: remarks about it, a line each.
     """
 
     hidden: tuple[int, ...]

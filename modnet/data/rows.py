@@ -1,4 +1,4 @@
-"""Rows of a table in whatever form a program has them."""
+"""Rows of a table in all the forms in which a program can have them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         inputs: network input -> array (rows, width).
-        targets: network output -> labels (rows,) or numbers (rows, columns); empty if they were not asked for.
+        targets: network output -> labels (rows,) or numbers (rows, columns); empty if they were not requested.
         row_names: the name of a row in messages.
         weights: of the rows, float64 (rows,); None if there are none.
         faults: the values that could not be encoded, if they are not an error.

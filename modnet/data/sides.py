@@ -25,7 +25,7 @@ FEWEST_TIMES = 20
 
 
 def person_column(table: Table, guesses: Mapping[str, Guess], targets: Collection[str]) -> str | None:
-    """The column that says whose a row is, where the rows of one and the same come again; None if there is none.
+    """The column that names the owner of a row, if owners occur in several rows; None if there is none.
 
     Who is to be predicted will most often be somebody new, so that the model must not know the rows' owners, and the
     rows to validate with have to be those of others.

@@ -73,7 +73,7 @@ class ColumnSpec(Configuration):
             By default those that vary.
         buckets: of a text, how many numbers it becomes.
         ngrams: of a text, the lengths of its n-grams in characters, from the shortest to the longest.
-        separator: of labels, what stands between them; by default ";", "|" or ",", whichever most texts have.
+        separator: of labels, the text between them; by default ";", "|" or ",", whichever most texts have.
     """
 
     called: ClassVar[str] = "column"
@@ -133,7 +133,7 @@ class SplitSpec(Configuration):
     """How the rows of a file are parted into those to train on, to validate with and to test on.
 
     Attributes:
-        by: "random": drawn by chance, stratified by classes; "group": the rows with the same value of a column stay
+        by: "random": drawn at random, stratified by classes; "group": the rows with the same value of a column stay
             together, on one side; "time": the last rows by a column are for the test, those before them for
             validation; "column": a column says for each row where it belongs.
         column: the column; "time" without one goes by the order of the file.
@@ -168,11 +168,11 @@ class DataSpec(Configuration):
         validation: the data for the validation after each epoch: the fraction of the training rows that is set aside
             for it, or a separate file or source; None for no validation.
         member_folds: for an ensemble, instead of `validation`: the rows are parted into as many folds as there are
-            members, and each member is validated with a fold of its own and learns from the others, so that together
+            members, and each member is validated with its own fold and learns from the others, so that together
             they learn from all rows. The figures of the validation are then those of all rows, each predicted by the
             one member that has not learnt from it.
         test: the same for rows that training never sees, which are measured once, at its end.
-        split: how the rows are set aside; by default drawn by chance, stratified by classes.
+        split: how the rows are set aside; by default drawn at random, stratified by classes.
         split_seed: the same seed sets the same rows aside, whatever the seed of the training is.
         weights: of a table, the column with the weight of each row, in training, validation, test and `evaluate`.
         target: of a table, the column to predict, or several; for a network with several outputs: output -> columns.
@@ -267,7 +267,7 @@ class DataSpec(Configuration):
         return tuple(dict.fromkeys(name for name in columns if name is not None))
 
     def reading(self, source: DataSource | None = None) -> ReadOptions:
-        """How files are read; what the source has of its own goes first."""
+        """How files are read; the options of the source override those of the data."""
         own = source or DataSource(path="")
         names = ("encoding", "delimiter", "comment", "header", "sheet", "query", "size")
         options = {name: getattr(self if getattr(own, name) is None else own, name) for name in names}
@@ -286,7 +286,7 @@ class DataSpec(Configuration):
         return any(written) or declared.negative != "minus" or declared.kind not in (None, "number")
 
     def missing_policy(self, column: str) -> MissingPolicy | None:
-        """What to do where this column of the table has no value; None if the spec does not say."""
+        """What to do if this column has no value; None if the spec does not say."""
         return self.columns.get(column, ColumnSpec()).missing or self.missing
 
     def unknown_policy(self, column: str) -> Unknown:

@@ -57,7 +57,7 @@ def split(
 
 
 def _drawn_by_class(classes: Array, counts: Array, size: int, rng: np.random.Generator) -> Array:
-    """The share of each class in `size` rows, drawn by chance."""
+    """The share of each class in `size` rows, drawn at random."""
     by_class = np.split(np.argsort(classes, kind="stable"), counts.cumsum()[:-1])
     shares = _shares(counts, size)
     return np.concatenate([rng.permutation(members)[:share] for members, share in zip(by_class, shares, strict=True)])

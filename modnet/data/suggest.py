@@ -117,7 +117,7 @@ class _Text:
         return lines
 
     def _ending(self, goal: Goal, name: str = "") -> list[str]:
-        """What makes an output of the last linear layer; it has a name where there are several."""
+        """The layers after the last linear layer of an output; with a name if there are several outputs."""
         kind, about = {
             "classes": ("softmax", "a probability for each class"),
             "labels": ("sigmoid", "a probability for each label"),

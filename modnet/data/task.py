@@ -1,4 +1,4 @@
-"""What is to be predicted from what in a table of which nothing has been said but the targets."""
+"""Which columns of a table predict which, if only the targets are known."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Goal(Record):
     """What one output of the network predicts.
 
     Attributes:
-        output: the name of the output; "output" where it is the only one.
+        output: the name of the output; "output" if it is the only one.
         kind: one of several classes, any of several labels, or numbers.
         columns: the target columns; one, or several of numbers.
         width: how many numbers the network gives for it.
@@ -243,7 +243,7 @@ def _target(goals: Sequence[Goal]) -> str | tuple[str, ...] | dict[str, str | tu
 
 
 def _split(table: Table, targets: Sequence[str], guesses: Mapping[str, Guess]) -> SplitSpec | None:
-    """How rows are set aside where the table shows that a draw by chance would flatter."""
+    """How rows are set aside if the table shows that a random split would give figures that are too good."""
     person = person_column(table, guesses, targets)
     if person is not None:
         return SplitSpec(by="group", column=person)

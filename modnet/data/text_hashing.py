@@ -16,7 +16,7 @@ LONGEST_NGRAM = 16
 """In characters: a longer one is in hardly any two texts."""
 
 LONGEST = 1_000
-"""Only so many characters of a text are looked at."""
+"""The number of characters of a text that are used."""
 
 
 def hash_texts(texts: Sequence[str], buckets: int, ngrams: tuple[int, int] = NGRAMS) -> Array:

@@ -41,7 +41,7 @@ dates. In a column of texts they may be values: a house with a fence `None` has 
 
 
 def no_value(text: str) -> str:
-    """What a message says of a missing value: how it is spelled, where the reader of the table has kept that."""
+    """What a message says about a missing value: its spelling, if the reader of the table has kept it."""
     return f"missing value (found {show(text)})" if text else "missing value"
 
 

@@ -167,7 +167,7 @@ class BuiltGraph:
         return {f"{owner.name}.{name}" for owner in owners for name in owner.parameters}
 
     def parts_of_members(self, arrays: FlatArray) -> list[list[slice]]:
-        """For each member of an ensemble, where its parts of the parameters or the state lie in the flat array."""
+        """For each member of an ensemble, the positions of its parameters or state in the flat array."""
         members, axes = self.graph.members, self.graph.member_axes()
         parts: list[list[slice]] = [[] for _ in range(members)]
         for name, offset, shape in arrays.layout:

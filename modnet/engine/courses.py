@@ -1,4 +1,4 @@
-"""The courses of trainings as figures of matplotlib: of one run, and of several beside each other."""
+"""The courses of trainings as figures of matplotlib: of one run, or of several side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from modnet.pictures.palette import COLOURS, FIRST, QUIET, SECOND, colour
 from modnet.words import legible
 
 ACROSS = 3
-"""How many panels stand side by side."""
+"""The number of panels in a row."""
 
 MARKERS = ("", "o", "s", "^")
 """Of the runs with the first colours, the second ones, and so on."""
@@ -42,7 +42,7 @@ def plot_history(history: Mapping[str, Any], path: str | os.PathLike[str] | None
 def plot_histories(histories: Mapping[str, Mapping[str, Any]], path: str | os.PathLike[str] | None = None) -> Any:
     """Draws several trainings in one figure: a panel for the loss and each metric, a colour for each training.
 
-    The line of the validation is solid, that of the training beside it is dashed.
+    The line of the validation is solid, and that of the training is dashed.
 
         modnet.plot_histories({"narrow": narrow.history, "wide": wide.history}, "widths.svg")
 
@@ -79,7 +79,7 @@ def courses_of(history: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def measured(history: Mapping[str, Any]) -> list[str]:
-    """The figures that have one number for each epoch, each without that of the validation beside it."""
+    """The figures that have one number for each epoch, without those of the validation."""
     courses = courses_of(history)
     bare = (name.removeprefix(VALIDATION) for name in courses)
     return list(dict.fromkeys(name if name in courses else f"{VALIDATION}{name}" for name in bare))

@@ -15,7 +15,7 @@ from modnet.errors import BrokenPlugin
 Engine = Callable[..., Sequence[Array]]
 """From a network's inputs in order to its outputs in order, arrays with the batch as their first axis.
 
-An engine may say more of itself by attributes. With `takes_any_number` it is also asked where numbers are not finite,
+An engine may declare more in attributes. With `takes_any_number` it is also used if numbers are not finite,
 which go through it as through the network's own layers. With `takes_raw` it is given, as a second argument, the inputs
 as they were before their conversion to the network's dtype.
 """
@@ -24,8 +24,8 @@ as they were before their conversion to the network's dtype.
 class DelegatedPass(Pass):
     """A pass of a prediction whose values another engine computes.
 
-    Inputs are checked and converted as for any pass. Where numbers are not finite, unless the engine takes them, and
-    where the engine fails, the network's own layers compute: they know what to do, or say what is wrong and where.
+    Inputs are checked and converted as for any pass. If numbers are not finite (unless the engine takes them), and
+    if the engine fails, the network's own layers compute: they give the result, or an error that says what is wrong.
 
     Args:
         network: the network.

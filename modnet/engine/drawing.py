@@ -1,6 +1,6 @@
 """The drawing of a network: boxes for its nodes, and lines between them with the shapes of what passes.
 
-It needs no library. Where Graphviz is installed, its program `dot` says where boxes and lines have their places.
+It needs no library. If Graphviz is installed, its program `dot` places the boxes and lines.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FORMATS = (".svg", ".dot", ".png", ".pdf")
 
 
 def sketch_of(network: BuiltGraph) -> Sketch:
-    """The boxes of a network and the lines between them. Activations stand in the box of the node before them."""
+    """The boxes of a network and the lines between them. Activations are in the box of the node before them."""
     sketch = _Sketcher(network, whole=True).sketch()
     return sketch if len(sketch.boxes) <= MOST_BOXES else _Sketcher(network, whole=False).sketch()
 
@@ -46,7 +46,7 @@ def drawing_of(network: BuiltGraph) -> Drawing | None:
 
 
 def picture_of(network: BuiltGraph) -> Drawing:
-    """The drawing of a network for a file, placed by Graphviz where it is installed."""
+    """The drawing of a network for a file, placed by Graphviz if it is installed."""
     sketch = sketch_of(network)
     if is_installed():
         with suppress(ModnetError):  # a picture less well placed is better than none
@@ -151,7 +151,7 @@ class _Sketcher:
         return self.last[name]
 
     def _joins(self, node: GraphNode) -> bool:
-        """Whether a node stands in the box of the node before it, of which nobody else reads."""
+        """Whether a node is in the box of the node before it, whose output no other node reads."""
         slot = node.inputs[0]
         plain = isinstance(node.layer, Activation) and not node.parameters
         alone = self.readers[slot] == 1 and slot not in self.graph.outputs.values()

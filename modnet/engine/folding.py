@@ -1,4 +1,4 @@
-"""Layers that only scale and shift features, folded into the weights of the layers beside them."""
+"""Layers that only scale and shift features, folded into the weights of adjacent layers."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def fold(network: Network) -> Network:
     prediction, such as `dropout`, is left out. The predictions are the same to rounding. `card.results["folding"]` says
     what was folded, and what was left, with the reason.
 
-    The result is an ordinary network, with weights of its own: it can be saved and trained. But in a training of it
+    The result is an ordinary network with its own weights: it can be saved and trained. But in a training of it
     there is no batch norm or dropout any more, and a loss that is measured in deviations of the targets is then in
-    their units: keep the original for that. Composites become the nodes that they stand for.
+    their units: keep the original for that. Composites are replaced by their nodes.
     """
     return _Folding(network).result()
 
@@ -47,7 +47,7 @@ class _Folding:
 
     Attributes:
         inputs: slot -> the slots that its node reads now.
-        arrays: slot -> (the node's layer, its parameters) where they are other ones than before, for each member.
+        arrays: slot -> (the node's layer, its parameters) if they have changed, for each member.
     """
 
     def __init__(self, network: Network) -> None:

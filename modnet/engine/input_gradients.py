@@ -32,7 +32,7 @@ class InputGradients:
 
         Args:
             arrays: the inputs in order, each (batch, *shape), as `Network.arrays` gives them.
-            slope: from the output (batch, *shape) to the gradient of what is asked for with respect to it, of the same
+            slope: from the output (batch, *shape) to the gradient of the requested number for it, of the same
                 shape and dtype; this array may be overwritten.
 
         Returns:

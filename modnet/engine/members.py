@@ -19,7 +19,7 @@ def spread(graph: Graph, members: int) -> Graph:
 
     Every node with parameters, and every one behind such a node, has an axis of members, (members, ...); what stands
     before all parameters, such as the standardisation of the inputs, is shared. Each output is the mean over the
-    members, which stands before a last layer that changes the unit (unstandardize) or corrects what the network gives.
+    members, which comes before a last layer that changes the unit (unstandardize) or corrects what the network gives.
 
     Raises:
         SpecError: with every node that members cannot have, and why.
@@ -37,7 +37,7 @@ class _Spreader:
         self.positions: list[int] = []  # of the single network's nodes among the ensemble's
         self.means: dict[int, int] = {}  # slot -> that of the mean over its members
         self.copies: dict[int, int] = {}  # slot -> that of the same for each member
-        self.behind: set[int] = set()  # the single network's slots that stand behind a mean
+        self.behind: set[int] = set()  # the single network's slots that come after a mean
         self.counts: dict[str, int] = {}
         self.names = {node.name for node in graph.nodes}
         self.problems: list[Problem] = []
@@ -63,7 +63,7 @@ class _Spreader:
             return
         self.check_readers(node)
         if node.layer.draws or not self.apart.isdisjoint(inputs):
-            # Noise of its own for each member; and where one input is a member's own, all are.
+            # Each member has its own noise; and if one input has an axis of members, all have.
             inputs = [slot if slot in self.apart else self.copied(slot) for slot in inputs]
         elif not node.parameters:
             self.add(node, node.layer, inputs)
@@ -71,7 +71,7 @@ class _Spreader:
         self.add(node, self.layer_of(node, self.apart.isdisjoint(inputs)), inputs, apart=True)
 
     def place_last(self, node: GraphNode, inputs: Sequence[int]) -> None:
-        """Adds a node that stands behind the mean of the members."""
+        """Adds a node that comes after the mean of the members."""
         joined = [self.joined(slot) for slot in inputs]
         if joined != inputs or not self.behind.isdisjoint(node.inputs):
             self.behind.update(node.slots)
@@ -86,7 +86,7 @@ class _Spreader:
         return for_members(layer, self.members, shared)
 
     def check_readers(self, node: GraphNode) -> None:
-        """Refuses a node, for each member, that reads what stands behind the mean of all of them."""
+        """Refuses a node of each member that reads a node after the mean of all members."""
         for slot in self.behind.intersection(node.inputs):
             name = show(self.graph.node(slot).name)
             what = f"members = {self.members}, but this node reads {name}, which comes after the mean of the members"

@@ -159,7 +159,7 @@ class Network(BuiltGraph):
             rows: in any form that `predict` takes.
 
         Returns:
-            An array (rows, width), or for several inputs a dict of them: float64, or int64 for ids alone.
+            An array (rows, width), or for several inputs a dict of them: float64, or int64 if all numbers are ids.
 
         Raises:
             DataError: the network was not trained on a table; as `predict`.
@@ -292,7 +292,7 @@ class Network(BuiltGraph):
         """Prediction of sequences piece by piece, where each piece continues the one before it.
 
         Args:
-            state: where to go on: what `Stream.state` gave, or a list of such states, whose sequences then go on in
+            state: the point from which to continue: a result of `Stream.state`, or a list of them, which continue in
                 one batch, in this order. Layers that count steps (attention, positions) take sequences of as many
                 steps only; recurrent layers take any.
 
@@ -363,8 +363,8 @@ class Network(BuiltGraph):
     def plot(self, path: str | os.PathLike[str] | None = None) -> Drawing:
         """Draws the network: its nodes, and the shapes of one sample of what passes between them.
 
-        Graphviz places the nodes if its program `dot` is installed; nothing else is needed. Activations stand beside
-        the layer before them. Where there are more than 120 boxes, each composite is one.
+        Graphviz places the nodes if its program `dot` is installed; nothing else is needed. Activations are next to
+        the layer before them. If there are more than 120 boxes, each composite is one.
 
         Args:
             path: the file to write: .svg, .dot, or with Graphviz .png and .pdf. By default the drawing is only

@@ -174,7 +174,7 @@ class Pass:
         grads: dict[str, Array] = {}
         if self.gradients is not None:
             grads = network.arrays_of(self.gradients, node, node.parameters)
-            # `backward` overwrites gradients, so a node that shares parameters gets arrays of its own, which are added
+            # `backward` overwrites gradients, so a node that shares parameters gets its own arrays, which are added
             # to the owner's after the pass. If the owner itself gets no gradient, its arrays start from zero.
             if node.owner is not None and node.slot in self._learning:
                 own = {name: np.zeros_like(array) for name, array in grads.items()}
@@ -297,7 +297,7 @@ class Pass:
             raise
 
     def _blame(self, node: GraphNode, error: Exception) -> None:
-        """Raises what is to be said of an error in a node's `forward`; returns if that is the error itself."""
+        """Raises a clearer error for one in a node's `forward`; returns if the error itself is clear."""
         if isinstance(error, ShapeError):
             given = " and ".join(str(self._values[source].shape) for source in node.inputs)
             message = f"{node.label()}: {error.message}; found {given} (with the batch axis)"
@@ -438,7 +438,7 @@ class Pass:
                 if not self._gradients_seen:
                     self._look_over(slot, result)
                 if len(sources) == 1 and sources[0] not in flowing and not isinstance(result, tuple):
-                    flowing[sources[0]] = result  # the common case, and nothing to find out: this input learns
+                    flowing[sources[0]] = result  # the common case, which needs no search: this input has a gradient
                 else:
                     self._flow(flowing, sources, _separate(result))
         except Exception as error:

@@ -18,10 +18,10 @@ Call = tuple[int, Any, Any, Context, tuple[int, ...]]
 """Slot, forward, backward, context and sources of a node."""
 
 COPIED = 1 << 14
-"""Up to so many bytes an array that is another one each time is copied to where the calls after it read it."""
+"""Up to this size in bytes, an array that is a new one each time is copied to the place from which later calls read."""
 
 MOST_PROGRAMS = 8
-"""For so many shapes of inputs a pass keeps programs."""
+"""The number of input shapes for which a pass keeps programs."""
 
 
 class Program:
@@ -49,7 +49,7 @@ class Program:
         self.filled: list[tuple[int, Array]] = []
 
     def slot(self, done: int) -> int:
-        """The node whose call failed, when so many had been made."""
+        """The node whose call failed, from the number of calls that were made."""
         return next((slot for slot, end in self.ends if done <= end), 0)
 
 
@@ -84,7 +84,7 @@ class Programs:
         self.at: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # A stream can be copied and pickled; its calls, which are on arrays of this process, are noted anew.
+        # A stream can be copied and pickled; its calls, which use arrays of this process, are recorded again.
         return self.__dict__ | {"_known": {}, "_filled": None}
 
     def forget(self) -> None:
@@ -175,7 +175,7 @@ class Programs:
     def _can_note(self, node: GraphNode, program: Program, moving: set[int]) -> bool:
         if not moving.isdisjoint(node.inputs) or (node.layer.raw_input and program.convert) or not repeats(node.layer):
             return False
-        # An array with gaps would be copied by a reshape, which nobody notes.
+        # A reshape would copy an array with gaps, and the copy would not be recorded.
         return all(self._values[source].flags.c_contiguous for source in node.inputs)
 
     def _noted_node(self, call: Call) -> list[Callable[[], object]] | None:

@@ -78,7 +78,7 @@ def output_fault(value: Any, shape: Shape, dtype: np.dtype[Any], name: str = "")
 
 
 def _is_of(found: tuple[int, ...], shape: Shape) -> bool:
-    """Whether a shape is one of those that a shape with variable axes stands for."""
+    """Whether a fixed shape matches a shape with variable axes."""
     return len(found) == len(shape) and all(e in (None, f) for e, f in zip(shape, found, strict=True))
 
 

@@ -24,7 +24,7 @@ NUMBERS = "fiub"
 """The kinds of dtypes of numbers."""
 
 FEW = 16
-"""Up to so many records are encoded one by one: a table costs as much as they do."""
+"""Up to this number, records are encoded one by one, because making a table costs as much."""
 
 
 class RowPredictor:

@@ -40,14 +40,14 @@ class Stream:
             context.memory = {}
 
     def state(self, sequence: int | None = None) -> dict[str, Array]:
-        """What is remembered of the pieces so far, from which `Network.stream` goes on, in another process too.
+        """What is remembered of the pieces so far; `Network.stream` can continue from it, also in another process.
 
         Plain arrays by name, and no more of them than is remembered: of attention the keys and values of the steps so
         far, of an lstm its two vectors. `numpy.savez(file, **state)` stores them, and `dict(numpy.load(file))` reads
         them; with msgpack, store for each the dtype, shape and bytes. They belong to this network with its weights.
 
         Args:
-            sequence: the number of a sequence in the batch, for the state of that one alone. By default that of all.
+            sequence: the number of a sequence in the batch, for the state of only that sequence. By default, of all.
 
         Raises:
             IndexError: there is no such sequence.

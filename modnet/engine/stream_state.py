@@ -15,7 +15,7 @@ from modnet.errors import DataError
 from modnet.words import counted, show
 
 OF_NETWORK, CHECK, BATCH = "network", "check", "batch"
-"""Keys of a state beside those of nodes, "node/name": a digest of the network, a checksum, how many sequences."""
+"""Keys of a state besides "node/name": a digest of the network, a checksum, the number of sequences."""
 
 SAMPLED = 32
 """How many numbers of each array of a network its digest looks at."""
@@ -88,7 +88,7 @@ def joined(states: Sequence[State]) -> State:
     """One state of all sequences of several, in their order.
 
     Raises:
-        DataError: they have gone through different numbers of steps, where a layer counts them.
+        DataError: they have gone through different numbers of steps, and a layer counts them.
     """
     first = states[0]
     if any(state.keys() != first.keys() for state in states):
@@ -131,7 +131,7 @@ def part_of(state: State, rows: slice) -> State:
 
 
 def memories_of(state: State) -> dict[str, Memory]:
-    """Node name -> what its layer remembers, in arrays of its own."""
+    """Node name -> what its layer remembers, in new arrays."""
     found: dict[str, Memory] = {}
     for key, array in state.items():
         if key in (OF_NETWORK, CHECK, BATCH):

@@ -19,9 +19,9 @@ class Callback(Component):
     own, write `run: modnet.Run`.
 
     Class variables:
-        of_one_run: it writes files or to the screen, which is for a single run: where several are made of one spec, as
-            in a cross-validation or a search, it takes no part; and where several processes share a run, it hears
-            the events in the first of them alone.
+        of_one_run: it writes files or to the screen, which suits only a single run: if several runs are made from
+            one spec, as in a cross-validation or a search, it is left out; if several processes share a run, it gets
+            the events only in the first of them.
     """
 
     kind = "callback"

@@ -22,8 +22,8 @@ class Shared:
     Attributes:
         held: the bytes of all their buffers. Contexts may share storage, so bytes are counted when storage grows.
         penalty: the sum of what layers have added to the loss in this pass.
-        ask_progress: says where the run stands, None outside training. A function, since most steps have no layer that
-            asks.
+        ask_progress: returns the progress of the run, None outside training. A function, because most steps
+            have no layer that asks.
         share: the part of the batch that passes here, where several processes share it; None for a whole batch.
     """
 
@@ -51,13 +51,13 @@ class Context:
         needs_input_gradient: False if the value that `backward` returns is not used.
         may_overwrite_input: whether the output may be written over the (first) input.
         saved: what `forward` has saved for `backward`.
-        masks: for each input, a bool array (batch, time) that is False where a sequence has ended, or None.
+        masks: for each input, a bool array (batch, time) that is False if a sequence has ended, or None.
         output_mask: the same for the output. Before `forward` it is the common mask of all inputs that have one; a
             layer can set it.
         raw: for each input of a layer with `raw_input`, the array that was given to the network, if it has another
             dtype than the network and reaches the layer unchanged; otherwise None. () for other layers.
         memory: what the layer keeps from one piece of a sequence to the next, for `Network.stream`; None elsewhere.
-        progress: where the run stands, for a layer that follows a schedule; None without a run.
+        progress: the progress of the run, for a layer that follows a schedule; None without a run.
         do: `do(function, *arguments, **options)` calls a function on arrays and gives what it gives; for a layer that
             `repeats` the call is noted, so that the engine can make it again. Arguments are arrays and what does not
             depend on the batch; results go into arrays, as by `out=`.
@@ -137,7 +137,7 @@ class Context:
 
     @property
     def progress(self) -> Progress | None:
-        """Where the run stands; None without a run."""
+        """The progress of the run; None without a run."""
         ask = self._shared.ask_progress
         return None if ask is None else ask()
 

@@ -28,14 +28,14 @@ class Parameter(Record):
         shape: its shape.
         initializer: what fills it.
         decay: whether weight decay, l1 and l2 apply to it: True for weights, False for biases and norms. A number is a
-            factor of the weight decay, beside that of the node.
+            factor of the weight decay, in addition to that of the node.
         fan_in, fan_out: the connections of one output and of one input, for the initializer. By default the last axis
             of `shape` is taken as outputs, the one before it as inputs, and all others as the receptive field.
         trainable: False for an array that is never trained, such as the original weight under a low-rank adapter;
             `backward` need not write its gradient.
         learning_rate: a factor of the learning rate, in addition to that of the node.
         member_axes: how many of the first axes number the members of an ensemble: each member's part is filled by
-            itself, and is a parameter of its own for an optimizer that looks at whole ones.
+            itself, and is a separate parameter for an optimizer that works on whole parameters.
     """
 
     shape: tuple[int, ...]
@@ -128,7 +128,7 @@ class Layer(Component):
             gradient, so such a layer cannot follow one with weights to train.
         raw_input: whether `context.raw` holds the network's input as it was given, before its conversion to the
             network's dtype: for a layer that needs digits which float32 does not have.
-        scratch_output: the output is an array of the layer's own that neither its `backward` nor anyone else reads, so
+        scratch_output: the output is the layer's own array, which neither its `backward` nor anyone else reads, so
             that the next layer may overwrite it.
         makes_mask: `forward` sets `context.output_mask`, which says where sequences of different lengths end.
         streams: the layer can be given a sequence (batch, time, ...) in pieces, with `context.memory` kept between
@@ -256,7 +256,7 @@ class Layer(Component):
             context: with the layer's state.
             target: (batch, ...), as it was given, not yet of the network's dtype; not to be written into. A loss may
                 accept targets with a last axis of 1, or without one, for outputs with several numbers.
-            x: the layer's input; in the training of an ensemble, that which one of the members gives.
+            x: the layer's input; in the training of an ensemble, that of one of the members.
 
         Returns:
             An array of the target's shape. It is converted to the network's dtype later.

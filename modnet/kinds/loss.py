@@ -19,7 +19,7 @@ class Loss(Component):
     A loss that compares the samples of a batch with each other sets `couples` and defines `batch` instead.
 
     Attributes:
-        takes_target: False for a loss of the prediction alone: there are no targets then, and methods receive None in
+        takes_target: False for a loss of only the prediction: there are no targets then, and methods receive None in
             their place. `check_shapes` receives () as the target's shape.
         couples: whether a sample's loss depends on the others in its batch, as in contrastive learning and ranking.
             Such a loss defines `batch` instead of `values` and `gradient`. Its batches are never cut into pieces:
@@ -28,7 +28,7 @@ class Loss(Component):
             In training that activation is left out, and `joint` receives what it would have received (logits).
         takes_labels: whether targets may be integer class labels, of the prediction's shape without its last axis.
         positions: whether a sample's value is the mean over the positions of a sequence, (batch, time, ...), each of
-            which could be a sample of its own. Such a loss leaves padded steps out, and accepts a weight for each step.
+            which could be a separate sample. Such a loss leaves padded steps out, and accepts a weight for each step.
         of_residuals: whether only the difference of prediction and target counts, so that the loss may be measured in
             another unit. After a layer that gives `target_before` (unstandardize), it is: that layer is left out, and
             prediction and target are what it would have received. The loss then has the unit of deviations, and
@@ -102,7 +102,7 @@ class Loss(Component):
 
         Args:
             shape: of one sample's prediction.
-            target: those of all training samples; None where there are none to look at, as in a stream of batches.
+            target: those of all training samples; None if there are none to look at, as in a stream of batches.
             weights: of the samples, or of the steps of sequences; None for ones.
             names: of the classes, in the order of their labels; empty if they have no names.
 

@@ -17,7 +17,7 @@ class Metric(Component):
     Attributes:
         greater_is_better: whether a greater value is better, None if there is no such order.
         measures: "classes" or "numbers", for messages about a metric that does not fit; "" for either.
-        positions: whether each position of a sequence, (batch, time, ...), could be a sample of its own. Such a metric
+        positions: whether each position of a sequence, (batch, time, ...), could be a separate sample. Such a metric
             leaves padded steps out, and accepts a weight for each step.
     """
 
@@ -46,7 +46,7 @@ class Metric(Component):
     def of_labels(self) -> Metric:
         """The metric for an output of several labels, each of which is present (1) or absent (0) by itself.
 
-        It is asked for where the loss takes each number of an output for the probability of a label of its own
+        It is used if the loss takes each number of an output for the probability of a separate label
         (binary_cross_entropy) and there are several: `modnet.metrics.labels` makes one of a metric of two classes. By
         default this metric itself.
 

@@ -43,7 +43,7 @@ class Node(Use):
 
 
 class Composite(Layer):
-    """A layer that stands for several nodes. The network never runs it, but replaces it by its nodes.
+    """A layer that consists of several nodes. The network never runs it, but replaces it by its nodes.
 
     Their parameters are named under its own name: `residual_1.linear_1.weight`. It has one output, the first output of
     its last node.
@@ -61,7 +61,7 @@ class Composite(Layer):
 
 
 def automatic_name(type_name: str, counts: dict[str, int], chosen: Container[str]) -> str:
-    """The name of a node that has none of its own: its type and a number, `linear_1`.
+    """The default name of a node: its type and a number, `linear_1`.
 
     Args:
         counts: type -> the last number that was given; counted up.

@@ -9,7 +9,7 @@ from modnet.kinds.component import Component
 
 
 class Progress:
-    """Where a run stands, for a schedule.
+    """The progress of a run, for a schedule.
 
     Attributes:
         epoch: epochs since the start, as a fraction: 2.5 in the middle of the third.

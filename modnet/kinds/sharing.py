@@ -13,7 +13,7 @@ class Processes(Protocol):
     """The processes that share a run. All of them make the same calls in the same order.
 
     Attributes:
-        rank: the number of this process, from 0. The first one alone writes files and prints.
+        rank: the number of this process, from 0. Only the first one writes files and prints.
         size: how many there are, at least 2.
     """
 

@@ -1,4 +1,4 @@
-"""Layers that stand for several nodes."""
+"""Layers that are replaced by several nodes."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ MOST_MEMBERS = 10_000
 class EnsembleMean(Layer, type="ensemble_mean"):
     """The mean over the members of an ensemble: of their probabilities, or of their numbers.
 
-    Shapes: (members, ...) -> (...). As the last layer it takes part in prediction only: training measures the loss of
+    Shapes: (members, ...) -> (...). As the last layer it is used only in prediction: training measures the loss of
     each member separately, with the target of the sample.
 
     Source: Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, equation 2 with equal weights.
@@ -382,7 +382,7 @@ class LinearMembers(Members, type="linear_members"):
     Shapes: (members, in) -> (members, out), and (members, time, in) -> (members, time, out); with `shared` without the
     first axis of the input. Parameters: weight (members, in, out), bias (members, out).
 
-    Each product reads and writes every member's rows where they lie, in arrays (batch, members, ...): BLAS takes rows
+    Each product reads and writes every member's rows in place, in arrays (batch, members, ...): BLAS takes rows
     that are apart, so that nothing is copied. Backward, there are none for a member whose slopes are all 0, as they are
     when its training is over.
     """
@@ -455,5 +455,5 @@ def _products(left: Array, right: Array, out: Array, learns: Array | None) -> No
 
 
 def _for_steps(array: Array, steps: Shape) -> Array:
-    """A parameter of members, (members, ...), with an axis of 1 behind the first if there are steps."""
+    """A parameter of members, (members, ...), with an axis of 1 after the first if there are steps."""
     return array[:, None] if steps else array

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def common_shape(shapes: Sequence[Shape]) -> Shape | None:
-    """The shape that all of them can have, where variable axes take the size of fixed ones; None if there is none."""
+    """The common shape of all, in which variable axes take the size of fixed ones; None if there is none."""
     if len({len(shape) for shape in shapes}) > 1:
         return None
     common = []
@@ -46,7 +46,7 @@ def _check_one_shape(inputs: Sequence[Array]) -> None:
 class Add(Layer, type="add"):
     """The sum of two or more inputs of the same shape.
 
-    Where inputs have masks, a step of the output counts if all of them include it.
+    If inputs have masks, a step of the output counts if all of them include it.
 
     Raises:
         ShapeError: inputs of different shapes; from `forward` if a variable axis differs.
@@ -80,7 +80,7 @@ class Add(Layer, type="add"):
 class Multiply(Layer, type="multiply"):
     """The element-wise product of two or more inputs of the same shape.
 
-    Where inputs have masks, a step of the output counts if all of them include it.
+    If inputs have masks, a step of the output counts if all of them include it.
 
     Raises:
         ShapeError: inputs of different shapes; from `forward` if a variable axis differs.
@@ -121,7 +121,7 @@ class Multiply(Layer, type="multiply"):
 class Concatenate(Layer, type="concatenate"):
     """Two or more inputs, joined along an axis; their other axes must be equal.
 
-    Where inputs have masks, a step of the output counts if all of them include it; along time the masks are joined as
+    If inputs have masks, a step of the output counts if all of them include it; along time the masks are joined as
     well.
 
     Attributes:

@@ -50,11 +50,11 @@ def _shares_of_steps(mask: Array | None, x: Array, axes: int) -> Array | None:
 
 
 SHORT_LINE = 256
-"""From so many numbers on, numpy goes through a line about as fast as through longer ones."""
+"""The length from which numpy processes a line about as fast as a longer one."""
 
 
 def along_lines(context: Context, x: Array, vectors: Sequence[Array]) -> list[Array]:
-    """Vectors of the last axis of x, repeated to lines of several rows where rows are short; x is to have no gaps."""
+    """Vectors of the last axis of x, repeated to lines of several rows if rows are short; x must be contiguous."""
     features = x.shape[-1]
     rows = x.size // features if features else 0
     times = next((n for n in range(max(1, 2 * SHORT_LINE // max(features, 1)), 1, -1) if rows % n == 0), 1)
@@ -148,7 +148,7 @@ class BatchNorm(Layer, type="batch_norm"):
         return variance, count
 
     def _predicted(self, context: Context, x: Array) -> Array:
-        """`forward` where nothing is trained: four passes over lines of several rows, in one array."""
+        """`forward` in prediction: four passes over lines of several rows, in one array."""
         do, mean, variance = context.do, context.state["running_mean"], context.state["running_variance"]
         inverse = context.buffer(mean.shape)
         do(np.add, variance, constant(self.epsilon, inverse.dtype), inverse)

@@ -27,7 +27,7 @@ def features_of(shape: Shape) -> int:
 
 
 class RowSample:
-    """Rows (n, features) that come in batches: all of them, or a uniform sample where they are many.
+    """Rows (n, features) that come in batches: all of them, or a uniform sample if they are many.
 
     Source: Vitter 1985, "Random sampling with a reservoir", algorithm R, with a fixed seed.
 
@@ -76,7 +76,7 @@ def sample_rows(
     Args:
         dtype: of the network, which has to hold the numbers.
         label: the type of the layer, for messages.
-        most: how many rows are kept; by default as many as make up 2^23 numbers.
+        most: how many rows are kept; by default the number that makes 2^23 numbers.
 
     Raises:
         DataError: for numbers that are not finite, or too large for the dtype.

@@ -73,7 +73,7 @@ class _Moments:
 class _Quartiles(RowSample):
     """The number, median and interquartile range of rows (n, features) that come in batches.
 
-    They are exact for as many rows as are kept, and otherwise those of a uniform sample of that many.
+    They are exact if all rows are kept, and otherwise those of a uniform sample of the kept size.
     """
 
     @property
@@ -129,7 +129,7 @@ def learn_scaling(
 
 
 def _rounding_unit(dtype: np.dtype[Any]) -> float:
-    """The relative difference between numbers of a dtype that may be rounding alone."""
+    """The relative difference between numbers of a dtype that rounding can explain."""
     if dtype.kind == "f" and dtype.itemsize < 8:
         return float(np.finfo(dtype).eps)
     return ROUNDING * float(np.finfo(np.float64).eps)

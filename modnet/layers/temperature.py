@@ -36,7 +36,7 @@ class Temperature(Layer, type="temperature"):
 
     T is the state `temperature`. It is 1 while the network is trained, which changes nothing, and at the end of the
     training it is fitted to the validation rows, so that their log loss is the lowest. `modnet calibrate` puts this
-    layer behind a network that was trained without it. A probability that has underflowed to 0 is taken for the
+    layer after a network that was trained without it. A probability that has underflowed to 0 is taken for the
     smallest normal number; its derivative is 0.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", arXiv:1706.04599, section 4.2.

@@ -90,8 +90,8 @@ def check_probabilities(loss: Loss, prediction: Array) -> None:
 
 
 def check_range(array: Array, lowest: float, highest: float, expected: str, remedy: str = "") -> None:
-    """Raises DataError for the first element out of bounds; nan passes, so that training can say where it came from."""
-    # Comparisons with nan are false. The extremes need no array of bools, which the error alone is worth.
+    """Raises DataError for the first element out of bounds; nan is accepted: training says where it came from."""
+    # Comparisons with nan are false. The extremes need no bool array; only an error is worth making one.
     if array.size and (array.min() < lowest or array.max() > highest):
         raise bad_sample(expected, array, (array < lowest) | (array > highest), remedy)
 

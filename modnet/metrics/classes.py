@@ -72,7 +72,7 @@ class TopKAccuracy(Share, type="top_k_accuracy"):
         if classes == 1:
             raise ShapeError(f"top_k_accuracy expects a score for each class, found predictions {prediction.shape}")
         own = np.take_along_axis(scores, labels[:, None], axis=1)
-        # By the classes that are behind: comparisons with nan are false, so a true class with score nan is a miss.
+        # By the classes with lower scores: comparisons with nan are false, so a true class with score nan is a miss.
         behind = (scores < own) | ((scores == own) & (np.arange(classes) < labels[:, None]))
         hits: Array = (~behind).sum(axis=1) <= self.k
         return hits

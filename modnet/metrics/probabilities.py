@@ -73,7 +73,7 @@ class AveragePrecision(_OfRanking, type="average_precision"):
     """The area under the curve of precision over recall: sum((R_n - R_{n-1}) * P_n) over the distinct scores.
 
     P_n and R_n are precision and recall where the n greatest of these scores are predicted as positives. It suits rare
-    positives: a guess scores their share, and negatives that nobody would take for positives do not raise it. Which
+    positives: a guess scores their share, and obvious negatives do not raise it. Which
     class is positive, and what is done with several classes or labels, are as for `auc`; so is the memory. It is 0 for
     a class without positives.
 

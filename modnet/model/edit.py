@@ -70,7 +70,7 @@ def edit(
 
 @dataclass(frozen=True)
 class _Changes:
-    """What `edit` is asked for."""
+    """The arguments of `edit`."""
 
     drop_resume_state: bool
     drop_history: bool
@@ -103,7 +103,7 @@ class _Changes:
         return header, groups
 
     def _header(self, header: Header) -> Header:
-        """The header without what is to be dropped, and with other metadata."""
+        """The header without the dropped parts, and with other metadata."""
         if self.drop_resume_state:
             header = header.replace(training=None)
         elif header.training is not None and (self.drop_history or self.cast or self.rename or self.take):
@@ -455,7 +455,7 @@ class _Renaming:
         return self.header.replace(spec=spec, **self._by_output())
 
     def _by_output(self) -> dict[str, Any]:
-        """What the header has beside the spec that is called by outputs: figures and the targets of the data."""
+        """The parts of the header besides the spec that are named by outputs: figures and the targets of the data."""
         changes: dict[str, Any] = {}
         for key in KEYS if self.outputs else ():
             figures = getattr(self.header, key)

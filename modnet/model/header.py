@@ -165,7 +165,7 @@ RULES: dict[str, Callable[[Any, str], Any]] = {
     "data": _map_of_text,
     "training": _checkpoint,
 }
-"""Key -> what is made of its value, which is None where the file has no such key."""
+"""Key -> the conversion of its value, which is None if the file has no such key."""
 
 
 class Header:

@@ -97,7 +97,7 @@ def require_id(path: str, found: bytes, expected: str) -> None:
 
     Raises:
         ValueError: it is no id.
-        WrongId: it is another one.
+        WrongId: the id is different.
     """
     check_id(expected)
     if not found.hex().startswith(expected.lower()):

@@ -93,7 +93,7 @@ def _computed_by(engine: str, network: Network, registry: Registry) -> Network:
 
 
 class _Wanted(NamedTuple):
-    """What `load` is asked for."""
+    """The arguments of `load`."""
 
     id: str | None
     mmap: bool
@@ -237,7 +237,7 @@ def _card(
     graph: Graph,
     figures: Mapping[str, Any],
 ) -> ModelCard:
-    """The card of a header; `figures` are those that do not stand in the header itself."""
+    """The card of a header; `figures` are those that are not in the header itself."""
     training = header.require_spec().training
     known = {key: getattr(header, key) for key in CARD_KEYS}
     return ModelCard(

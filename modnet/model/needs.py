@@ -16,7 +16,7 @@ from modnet.words import show
 
 _DISTRIBUTION = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?)?")
 VERSION = re.compile(r"[A-Za-z0-9.!+_-]{0,200}")
-"""What may stand as a version in a command that a message or card asks people to run."""
+"""What may be a version in a command that a message or card asks people to run."""
 
 
 class NeededComponent(NamedTuple):

@@ -245,7 +245,7 @@ def _opened(source: Any, name: str, stack: ExitStack) -> File:
 
 
 def _received(stream: Any, path: str) -> File:
-    """A model that comes by a stream, from where that stands to its end.
+    """A model from a stream, from its present position to its end.
 
     A stream need not have an end: not much more is read of it than the header declares, and nothing is allocated for
     what the header declares and this process cannot have.

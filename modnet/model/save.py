@@ -52,7 +52,7 @@ def save(
 
     Args:
         path: a path; a URL, which fsspec opens (extra `fsspec`); or a binary file that is open, such as `io.BytesIO`,
-            into which a model file is written from where it stands, with all checks made before the first byte.
+            into which a model file is written from its present position, with all checks made before the first byte.
         options: of another format, such as `{"opset": 18}` for `.onnx`; a model file has none.
         registry: where components and plugins are looked up.
 
@@ -79,7 +79,7 @@ def save(
 
 
 def _is_own(place: Place, name: str) -> bool:
-    """Whether a model file of modnet is to be written; checks that one can be."""
+    """Whether a model file of modnet will be written; checks that this is possible."""
     if not is_path(place):
         require_writable(place)
         return True
@@ -134,13 +134,13 @@ def store(
 
 
 def described(network: Network, path: str | PathLike[str], *, registry: Registry | None = None) -> dict[str, Any]:
-    """What a model file says of a network beside its arrays, as plain values that JSON can hold.
+    """What a model file says about a network besides its arrays, as plain values that JSON can hold.
 
     For plugins that keep it with the arrays in files of another kind; `restored` (`modnet/model/load.py`) makes a
     network of it.
 
     Args:
-        path: the file that is to be written, for messages.
+        path: the file that will be written, for messages.
 
     Raises:
         ModelFileError: the network could not be made of it again.

@@ -70,7 +70,7 @@ class File:
         return memoryview(whole)[self.start :]
 
     def own(self) -> memoryview | None:
-        """The bytes of the file, to be kept and changed, if they are in memory and nobody else has them."""
+        """The bytes of the file, which may be kept and changed, if they are in memory and nothing else uses them."""
         return None
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class ReceivedFile(HeldFile):
     """A model file whose bytes have come by a stream.
 
     Args:
-        start: where the stream stood before.
+        start: the position of the stream before.
     """
 
     def __init__(self, path: str, held: Any, start: int) -> None:
@@ -164,7 +164,7 @@ def require_writable(stream: Any) -> None:
 
 
 def position(stream: Any) -> int:
-    """Where a stream stands; 0 for one that does not know."""
+    """The position of a stream; 0 if it does not know it."""
     try:
         return int(stream.tell())
     except (AttributeError, OSError, ValueError):

@@ -139,12 +139,12 @@ class StoredComponentReader(ComponentReader):
         return Choice(found, self._qualified(key[0], name, distribution))
 
     def _qualified(self, kind: str, name: str, distribution: str) -> str:
-        """The name with its distribution, or "" if the name alone is clear."""
+        """The name with its distribution, or "" if the name is clear without it."""
         of_plugin = bool(distribution) and normalized(distribution) != CORE
         return f"{name}@{distribution}" if of_plugin and self.registry.is_taken(KINDS[kind], name) else ""
 
     def _key(self, kind: type[Component], name: str) -> tuple[str, str]:
-        """Kind and name under which the file's needs list the component; activations stand where layers do."""
+        """Kind and name under which the file's needs list the component; activations are listed as layers."""
         for allowed in ("layer", "activation") if kind.kind == "layer" else (kind.kind,):
             if (allowed, name) in self.needs:
                 return allowed, name

@@ -71,7 +71,7 @@ def write(
     *,
     durable: bool = True,
 ) -> Written:
-    """Writes a model file, replacing an existing one; or into a binary file that is open, from where it stands.
+    """Writes a model file, replacing an existing one; or into an open binary file, from its present position.
 
     The same arguments give the same bytes. The old file is unchanged until the new one is complete. In an open file
     nothing is written before all of it has been checked; the pieces of groups are then iterated twice.

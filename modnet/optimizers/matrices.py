@@ -109,7 +109,7 @@ def orthogonalize(matrix: Array, scratch: Sequence[Array], steps: int, factor: f
     """Brings all singular values of `factor` times a matrix near 1, in place: the Newton-Schulz iteration of `Muon`.
 
     Args:
-        scratch: three arrays with as many elements as the matrix.
+        scratch: three arrays of the matrix's size.
     """
     a, b, c = COEFFICIENTS
     rows, columns = matrix.shape

@@ -11,7 +11,7 @@ from modnet.arrays import Array
 from modnet.kinds.optimizer import Chunk, Step
 
 FLUSH_INTERVAL = 64
-"""`flush_subnormals` acts every so many steps: it costs two passes over memory."""
+"""The number of steps between calls of `flush_subnormals`, because it costs two passes over memory."""
 
 
 def negligible(dtype: np.dtype[Any]) -> float:

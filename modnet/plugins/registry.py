@@ -395,7 +395,7 @@ def _with_article(word: str) -> str:
 
 
 def default_registry() -> Registry:
-    """The registry of this process, used where no other is given."""
+    """The registry of this process, used if no other is given."""
     global _default
     registry = _default
     if registry is None:

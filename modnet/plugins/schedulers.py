@@ -13,7 +13,7 @@ from modnet.records import Record
 from modnet.words import show
 
 Wanted = Callable[[], bool]
-"""Whether anybody still waits for the result of a task; where not, a long one may raise anything to end early."""
+"""Whether the result of a task is still needed; if not, a long task may raise anything to end early."""
 
 Work = Callable[[Any, Wanted], Any]
 """What a worker does with a task. It can be pickled, and so can tasks and results."""

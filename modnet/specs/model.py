@@ -110,7 +110,7 @@ class TrainingSpec(Configuration):
     callbacks: tuple[NamedCallback, ...] = ()
 
     def losses(self, outputs: Iterable[str]) -> dict[str, WeightedLoss]:
-        """Output name -> its loss; a loss that stands by itself is that of all outputs of the network."""
+        """Output name -> its loss; a single loss applies to all outputs of the network."""
         if isinstance(self.loss, Loss):
             return {name: WeightedLoss(self.loss) for name in outputs}
         return dict(self.loss)

@@ -40,7 +40,7 @@ def _used(use: Use) -> Any:
 
 
 def _named(component: Component) -> Any:
-    """A component by its type alone, or as a table with its options."""
+    """A component by only its type, or as a table with its options."""
     kind, options = component.plain()["type"], _options(component)
     return {"type": kind, **options} if options else kind
 

@@ -18,7 +18,7 @@ OTHER_ROWS = ("train", "validation", "test", "split", "split_seed", "target", "w
 
 
 class _Marked(NamedTuple):
-    """A range in a spec: its dotted path, the keys where it stands, itself, and the path of the value."""
+    """A range in a spec: its dotted path, the keys at which it is, the range, and the path of the value."""
 
     dotted: str
     keys: Path
@@ -53,7 +53,7 @@ def check_ranges(values: Any, reading: Reading) -> dict[str, Range]:
 
 
 def _found(values: Mapping[str, Any], table: Mapping[Any, Any], reading: Reading) -> Iterator[_Marked]:
-    """The ranges that are none in themselves are left out; a problem is noted where a path leads to nothing."""
+    """Invalid ranges are left out; a problem is noted if a path leads to nothing."""
     for dotted, keys, value in marked(table, ("search",)):
         made = Range.from_table(value, keys, Reading(reading.reader))
         head = dotted.partition(".")[0]

@@ -15,7 +15,7 @@ from modnet.words import Path
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 LINE = 120
-"""A list that is longer stands on several lines."""
+"""A list that is longer is written on several lines."""
 
 _ESCAPED = re.compile("[\x7f\ud800-\udfff]")
 
@@ -100,7 +100,7 @@ class _CannotBeEdited(Exception):
 def _edited(text: str, wanted: Mapping[str, Any], changes: Mapping[Path, Any]) -> str:
     """The text with each change in its place."""
     for path in changes:
-        # One after the other, since each moves what stands behind it.
+        # One after the other, because each moves the text after it.
         outline = outline_toml(text)
         around = max((path[:n] for n in range(len(path) + 1) if path[:n] in outline.values), key=len, default=())
         value = _at(wanted, around)
@@ -140,7 +140,7 @@ def _with_line(text: str, outline: Outline, table: Path, line: str) -> str:
 
 
 def _is_header(outline: Outline, path: Path) -> bool:
-    """Whether a table has a header, or exists by dotted keys alone, instead of standing in brackets."""
+    """Whether a table has a header, or exists only by dotted keys, instead of being in brackets."""
     start, end = outline.values[path]
     inside = (span for inner, span in outline.values.items() if inner[: len(path)] == path and len(inner) > len(path))
     return any(not (start <= first and last <= end) for first, last in inside) or _has_header_brackets(outline, path)

@@ -152,7 +152,7 @@ def is_path(key: Any, value: Any) -> bool:
 
 
 def marked(table: Mapping[Any, Any], path: Path) -> Iterator[tuple[str, Path, Any]]:
-    """Each range of the `[search]` table: the dotted path into the spec, the keys where the range stands, and it.
+    """Each range of the `[search]` table: the dotted path into the spec, the keys at which the range is, and the range.
 
     A key may hold a whole dotted path, or tables may lead to a range as they do in the spec.
     """

@@ -141,12 +141,12 @@ def _outputs(network: Network, inputs: dict[str, Array]) -> dict[str, Array]:
 def write_file(path: str | PathLike[str], component: Component | Example, *input_shapes: Any, seed: int = 0) -> Path:
     """Writes a model file of a layer and an .npz with its predictions, with which `check_files` tests later versions.
 
-    Keep both in the tests, and write new ones, under other names, where the component's version rises.
+    Keep both in the tests, and write new ones, under other names, when the component's version rises.
 
     Args:
         path: the file, whose name has the version: `tests/files/scale-1.modnet`. It must not exist yet.
-        component: a layer; or an `Example` of one, with data of its own perhaps.
-        input_shapes: of one sample of each input, where it is no `Example`.
+        component: a layer; or an `Example` of one, which may contain data.
+        input_shapes: of one sample of each input, if it is not an `Example`.
         seed: of the parameters and the inputs.
 
     Returns:

@@ -15,7 +15,7 @@ from modnet.testing.given import Given
 
 
 def network_of(example: Example, dtype: str = "float32") -> Network:
-    """A network of the component alone."""
+    """A network of only the component."""
     shapes = example.input_shapes or Given(example).shapes
     inputs = {f"x{place}": ["variable" if n is None else n for n in shape] for place, shape in enumerate(shapes)}
     node = {**example.component.plain(), "name": "it", "inputs": list(inputs)}
@@ -23,7 +23,7 @@ def network_of(example: Example, dtype: str = "float32") -> Network:
 
 
 def chain(layers: Sequence[Any], shape: Sequence[Any], **more: Any) -> Network:
-    """A network of layers one behind the other, with an input of that shape; `more` of `[network]`."""
+    """A network of layers in sequence, with an input of that shape; `more` of `[network]`."""
     return stirred(build({"network": {"input": list(shape), "layers": list(layers), **more}}))
 
 

@@ -1,6 +1,6 @@
 """`pytest --modnet-plugin NAME`: a test for each component, kernel and module with hooks of a distribution.
 
-pytest imports this module whenever modnet is installed beside it, so it imports nothing until it is asked for.
+pytest imports this module whenever modnet is installed, so it imports nothing until the option is used.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Form:
         make: (rng, shape with the batch axis) -> prediction and target, in float64 or as labels.
         classes: whether the last axis is one of classes, so that a size of 1 makes no sense.
         unbounded: whether predictions are any numbers, and no probabilities or rates.
-        own: whether they are the author's, who alone knows what they mean.
+        own: whether they are the author's, so that only the author knows their meaning.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Case:
 
     Attributes:
         form, shape: what they mean and how large they are.
-        target_shape: that of one sample's target, where the author gives one that is not the form's own.
+        target_shape: that of one sample's target, if the author gives one that differs from the form's.
     """
 
     form: Form

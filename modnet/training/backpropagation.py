@@ -33,7 +33,7 @@ class Backpropagation:
     before the penalties, which are of the parameters and not of rows.
 
     Args:
-        processes: who shares the batches; None if this process has them alone.
+        processes: the processes that share the batches; None if there is only this one.
 
     Attributes:
         gradients: of the loss with respect to the parameters, in their layout, after `finish`.

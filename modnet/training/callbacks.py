@@ -76,7 +76,7 @@ class EpochLog(Callback):
         raise NotImplementedError
 
     def kept(self, lines: Sequence[str], epochs: int) -> str:
-        """What is kept of an older log by a run that goes on after so many epochs."""
+        """The part of an older log that a run keeps when it resumes after a number of epochs."""
         raise NotImplementedError
 
     def add(self, path: Path, record: Mapping[str, Any]) -> None:

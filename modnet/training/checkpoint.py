@@ -357,7 +357,7 @@ def _training_changes(before: TrainingSpec, now: TrainingSpec) -> Iterator[str]:
 
 
 def _tell(path: Path, changed: Sequence[str], versions: Sequence[str]) -> None:
-    """Raises TrainingError with what has changed; where only versions have, it warns."""
+    """Raises TrainingError with what has changed; warns if only versions have changed."""
     lines = "\n".join(f"  {line}" for line in [*changed, *versions])
     if changed:
         raise TrainingError(

@@ -1,4 +1,4 @@
-"""Numbers that are not finite any more: where they come from, and what to do about it."""
+"""Numbers that have become nan or inf: where they come from, and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modnet.words import show
 
 @dataclass(frozen=True)
 class Divergence:
-    """Finds where a training has diverged.
+    """Finds the place at which a training has diverged.
 
     Attributes:
         network: the network that is trained.

@@ -59,7 +59,7 @@ def check_normalized(output: str, loss: Loss, prediction: Array) -> None:
     """Checks that predictions of a layer without promises are rows of probabilities that sum to 1.
 
     Raises:
-        DataError: a row does not; nan passes, so that training can say where it comes from.
+        DataError: a row does not; nan is accepted here, because training says where it comes from.
     """
     totals = np.add.reduce(prediction, axis=-1, dtype=np.float64)
     if totals.size and (totals.min() < 1 - TOLERANCE or totals.max() > 1 + TOLERANCE):

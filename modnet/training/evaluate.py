@@ -59,7 +59,7 @@ def evaluate(
 
 
 class Measurement:
-    """The figures of a network; or of several, each on rows of its own, as if one had predicted for all of these.
+    """The figures of a network; or of several, each on its own rows, counted together as if one had predicted all rows.
 
     Args:
         loss, metrics, batch_size, registry: as for `evaluate`.
@@ -156,7 +156,7 @@ def _named(objective: Objective, metric: str) -> dict[str, str]:
 
 
 def _by_name(network: Network, output: str, table: Array) -> dict[str, dict[str, float]]:
-    """Class or label -> its figures; empty where the targets are no classes."""
+    """Class or label -> its figures; empty if the targets are not classes."""
     if not len(table) or not np.isfinite(table).all():
         return {}
     of_present = table if table.ndim == 2 else table[:, 1]  # the second of the two classes of each label

@@ -70,7 +70,7 @@ def make_heads(network: Network, training: TrainingSpec, kernels: Kernels) -> li
 
 
 def slots_of(network: Network, heads: Sequence[Head], views: Sequence[View]) -> list[int]:
-    """The slots that the views read, and behind them those of predictions that only metrics read."""
+    """The slots that the views read, followed by those of predictions that only metrics read."""
     slots = [view.slot for view in views]
     for position, (head, view) in enumerate(zip(heads, views, strict=True)):
         view.position = view.prediction = position

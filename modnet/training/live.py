@@ -1,4 +1,4 @@
-"""Shows a run in a notebook: its curves, drawn anew while it goes on."""
+"""Shows a run in a notebook: its curves, which are redrawn during the run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def notebook_display() -> Any:
 
 
 class LiveCurves:
-    """The output of one run in a notebook. If the notebook does not take it, the run goes on without.
+    """The output of one run in a notebook. If the notebook does not accept it, the run continues without it.
 
     Args:
         display: IPython's.

@@ -1,4 +1,4 @@
-"""The figures of a network on data, with what they are to be compared with."""
+"""The figures of a network on data, with the figures of a baseline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OF_CLASS = ("rows", "precision", "recall", "f1")
 
 
 class ByClass(ClassCounts, type="by class"):
-    """Rows, precision, recall and F1 of each class, (classes, 4); nan where the targets are no classes."""
+    """Rows, precision, recall and F1 of each class, (classes, 4); nan if the targets are not classes."""
 
     def update(self, accumulator: Any, prediction: Array, target: Array, weights: Array | None) -> Any:
         try:
@@ -53,7 +53,7 @@ class Figures(dict[str, Any]):
     Attributes:
         base: figure name -> its value for a guess that does not look at the inputs: for classes always the most
             frequent one, with the shares of the classes as probabilities; for numbers always the mean of these data.
-            Empty where there is no such guess (for sequences, or a stream of batches).
+            Empty if there is no such guess (for sequences, or a stream of batches).
         guesses: output name -> that guess: the name of a class, or numbers.
         classes: output name -> class name -> "rows", "precision", "recall" and "f1" of the class; where a sample may
             have several labels, of each label.
@@ -131,7 +131,7 @@ class Figures(dict[str, Any]):
             yield "\n".join(fitted(rows, 1, width))
 
     def _array_text(self, array: Array, width: int | None) -> str:
-        """An array as a table, with the names of the classes where it has a row and a column for each."""
+        """An array as a table; with class names if it has a row and a column for each class."""
         names = next((list(known) for known in self.classes.values() if len(known) == len(array)), None)
         names = [legible(str(own)) for own in names or range(len(array))]
         if array.ndim == 3 and array.shape[1:] == (2, 2):  # a confusion matrix of each label
@@ -148,7 +148,7 @@ def _rows(names: Sequence[str], array: Array) -> Iterator[list[str]]:
 
 
 def base_text(name: str, value: float | None) -> str:
-    """The figure of a guess for people; "" where there is none."""
+    """The figure of a guess as text; "" if there is none."""
     if value is None:
         return ""
     # r2 of the mean is 0, but for rounding.
@@ -157,6 +157,6 @@ def base_text(name: str, value: float | None) -> str:
 
 
 def hits_text(accuracy: float, dataset: Dataset) -> str:
-    """` (69 of 69)`, where every row has one label."""
+    """` (69 of 69)`, if every row has one label."""
     target = next(iter(dataset.targets.values()))
     return f" ({round(accuracy * len(dataset)):,} of {len(dataset):,})" if target.ndim == 1 else ""

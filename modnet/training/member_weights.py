@@ -1,4 +1,4 @@
-"""The weights of the rows of a batch for each member of an ensemble, where not all members learn from all rows."""
+"""The weights of a batch's rows for each member of an ensemble, if not all members learn from all rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def who_learns(folds: Array | None, over: Collection[int], rows: int, ensemble: 
 
 
 def of_learning(weights: Array | None, learns: Array, members: int) -> Array:
-    """The weights of values (rows * members,), where those that a member does not learn from are 0.
+    """The weights of values (rows * members,); 0 for rows that a member does not learn from.
 
     Args:
         weights: None for ones.
@@ -39,7 +39,7 @@ def balanced(
 ) -> tuple[Array, Array, int]:
     """Factors and weights of values (rows * members,), scaled so that all members have the same sum of weights.
 
-    Then each has the gradient of its own mean, whatever part of a batch it learns from. Also how many members have a
+    Then each has the gradient of its own mean, no matter which rows it learns from. Also how many members have a
     weight at all. The sums are those of a whole batch, where several processes share it.
     """
     shape = (-1, ensemble, members // ensemble)

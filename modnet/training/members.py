@@ -1,4 +1,4 @@
-"""The members of an ensemble, each as a network of its own."""
+"""The members of an ensemble, each as a separate network."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Objective:
         """Lets the losses take from the training data what they need to know (`Loss.fitted`).
 
         Args:
-            data: None where there are none to look at.
+            data: None if there are none to check.
 
         Raises:
             SpecError: an option of a loss does not fit them, such as a weight for a class that there is not.
@@ -196,7 +196,7 @@ class Objective:
     ) -> tuple[float, Array]:
         """The mean loss of a batch of coupled samples, and its gradient.
 
-        Where several processes share the batch, each computes the loss of all of it, and takes the gradient of its own
+        If several processes share the batch, each computes the loss of all of it, and takes the gradient of its own
         rows.
         """
         share = batch.share
@@ -403,7 +403,7 @@ def _factors(loss: Loss, by_class: Array | None, weights: Array | None) -> tuple
 
 
 def _targets_of(data: Dataset | None, head: Head) -> tuple[Array | None, Array | None]:
-    """The targets of an output, and the weights, of the dataset's own rows; None where there are none."""
+    """The targets of an output and the weights, for the dataset's own rows; None if there are none."""
     if data is None or not head.loss.takes_target:
         return None, None
     target, weights = data.targets[head.name], data.weights

@@ -36,7 +36,7 @@ USUAL = 80
 BEST = " best"
 
 WIDEST_BAR, BESIDE_BAR = 30, 52
-"""How long the bar is at most, and the room for what stands beside it."""
+"""The greatest length of the bar, and the width of the text next to it."""
 
 
 class ProgressDisplay(Callback, type="progress"):
@@ -47,7 +47,7 @@ class ProgressDisplay(Callback, type="progress"):
     installed, a bar shows the progress of the current epoch. It should be the last callback of the list, so that it
     sees what the others did. If standard output fails, the run continues without output.
 
-    In a notebook of Jupyter it draws the curves of all figures instead, anew while the run goes on.
+    In a Jupyter notebook it draws the curves of all figures instead, and updates them during the run.
 
     Fields:
         every: epochs from one line to the next; by default chosen so that there are at most about 20 lines.
@@ -146,7 +146,7 @@ class _Screen:
         self.began = time.perf_counter()
         self.printed_at = self.moved_at = time.perf_counter()
         # If the program itself shows a display of rich, a second one would overwrite it: lines only, no bar.
-        # Nor where several processes share the run: their launcher takes the output, and may write it to a file.
+        # Also not if several processes share the run: their launcher takes the output, and may write it to a file.
         if self.output.isatty() and not hasattr(sys.stdout, "rich_proxied_file") and run.processes is None:
             self._start_bar()
         if run.step:
@@ -195,7 +195,7 @@ class _Screen:
         return f"{left} at most" if left and may_stop else left
 
     def announced(self, text: str) -> None:
-        """Says what the run has to wait for, on standard error where there is no bar: it is no line of the table."""
+        """Says what the run waits for; without a bar, on standard error, because it is not a line of the table."""
         if self.bar is not None:
             self.write(folded(text, self.width))
         elif sys.stderr is not None:
@@ -254,7 +254,7 @@ class _Screen:
 
 
 def _kept(history: History) -> str:
-    """Whose weights the network has, where these are not the last ones."""
+    """The origin of the network's weights, if they are not the last ones."""
     if history.best_epochs is not None:
         return f"each member has the weights of its best epoch: {', '.join(map(str, history.best_epochs))}"
     return "" if history.best_epoch is None else f"weights of epoch {history.best_epoch} restored"
@@ -263,8 +263,8 @@ def _kept(history: History) -> str:
 class FigureTable:
     """The lines of a table of epochs, or of other parts of the work, that is not wider than the screen.
 
-    If it would be too wide, headings are broken over several lines, and then columns stand closer; if that is not
-    enough, columns are left out, those of the training metrics first. Where there is no screen, none is left out.
+    If it would be too wide, headings are broken over several lines, and then columns move closer; if that is not
+    enough, columns are left out, those of the training metrics first. Without a screen, none is left out.
     Figures that are not numbers, such as a confusion matrix, have no column.
 
     Attributes:
@@ -278,9 +278,9 @@ class FigureTable:
         """A table for figures of these names.
 
         Args:
-            width: of the screen; None where there is none.
+            width: of the screen; None if there is none.
             part: what a line is of.
-            remark: the room for what is written behind some of the lines.
+            remark: the width of the remarks that follow some of the lines.
         """
         room = (USUAL if width is None else width) - remark
         self.names = [name for name, value in figures.items() if isinstance(value, int | float)]

@@ -166,7 +166,7 @@ class _Rising(Schedule):
 
 
 class _Watch(Callback):
-    """Lets the notes take part in the run as a callback."""
+    """Adds the notes to the run as a callback."""
 
     def __init__(self, notes: _Notes) -> None:
         object.__setattr__(self, "notes", notes)

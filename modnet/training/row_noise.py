@@ -1,4 +1,4 @@
-"""Random numbers for the rows of a batch that several processes share: each row has those that it would have alone."""
+"""Random numbers for a batch that several processes share: each row gets the same numbers as in a single process."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class _Rows:
         return drawn
 
     def _skip(self, count: int, single: bool) -> None:
-        """Goes on as after so many numbers: of 64 bits each, or single ones, of which two are made of 64 bits."""
+        """Moves ahead as if that many numbers had been drawn: of 64 bits each, or float32, two of which use 64 bits."""
         bits: Any = self._generator.bit_generator
         if not single:
             state = bits.state

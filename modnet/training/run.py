@@ -179,7 +179,7 @@ class Run:
     def stop(self, reason: str) -> None:
         """Ends the run after the current step; the first reason counts.
 
-        Where several processes share the run, all of them end it after the same step.
+        If several processes share the run, all of them end it after the same step.
         """
         self.stopped = self.stopped or reason
 
@@ -231,7 +231,7 @@ class Run:
         For `modnet_reduce_gradients`: change `network.parameters` and call this; the gradients (in the array that the
         event received) are then those at these parameters, for the same batch (as changed by `modnet_batch`), or for
         all batches that are accumulated for the step. Layers draw the same random numbers as before, so that the loss
-        is a function of the parameters alone. It does not affect the figures of the epoch, the random numbers of the
+        is a function of the parameters only. It does not affect the figures of the epoch, the random numbers of the
         next batch or the state of layers (the statistics of `batch_norm`).
 
         Raises:
@@ -538,7 +538,7 @@ def was_trained_on(network: Network, data: Dataset, some: bool = False) -> bool:
     """Whether a network was trained on just these rows in this order, as far as some of them tell.
 
     Args:
-        some: whether a part of them is enough. It is known of arrays alone, whose parts share them.
+        some: whether a part of them is enough. Only arrays are checked, whose parts share them.
     """
     found = {f"training {name}": text for name, text in data.batches(1).fingerprint(CARD_ROWS).items()}
     known = {name: text for name, text in network.card.data.items() if name.startswith("training ")}

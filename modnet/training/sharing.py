@@ -26,7 +26,7 @@ def processes_of(network: Network, callbacks: Iterable[Callback]) -> Processes |
 
 
 def takes_part(callback: Callback, processes: Processes | None) -> bool:
-    """Whether a callback hears the events in this process: one that writes does so in the first process alone."""
+    """Whether a callback hears the events in this process: one that writes does so only in the first process."""
     return processes is None or not processes.rank or not callback.of_one_run
 
 
@@ -61,7 +61,7 @@ def require_same(processes: Processes, found: Mapping[str, str], where: str) -> 
 
 
 def agreed(processes: Processes, reason: str, terminated: bool) -> tuple[str, bool]:
-    """Why the run has to end, "" if it does not, and whether the process has to: if any process says so."""
+    """Why the run must end ("" if it need not), and whether the process must: if any process requests it."""
     asked = np.array([bool(reason), terminated], np.float64)
     processes.add_up(asked)
     if not asked[0]:

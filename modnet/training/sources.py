@@ -26,7 +26,7 @@ from modnet.training.trial import check_class_weights, check_targets
 from modnet.words import counted, show
 
 MEMBER_FOLDS = "member_folds"
-"""As the validation: each member of an ensemble is validated with rows of its own (`DataSpec.member_folds`)."""
+"""A value for the validation: each member of an ensemble has its own validation rows (`DataSpec.member_folds`)."""
 
 
 class Given(NamedTuple):
@@ -39,7 +39,7 @@ class Given(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """The data arguments of `train`, with what its spec makes of them where they were none, or rows of a table.
+    """The data arguments of `train`, completed from its spec if there were none, or if they were rows of a table.
 
     Attributes:
         x, y, weights, validation: as `train` takes them.
@@ -227,7 +227,7 @@ def checked_data(objective: Objective, given: Given, name: str = "") -> Dataset 
 
 
 def data_to_measure(objective: Objective, given: Given) -> Dataset | BatchStream:
-    """The data of a caller for `evaluate`, where losses have nothing to learn from.
+    """The data of a caller for `evaluate`, without data from which a loss can learn.
 
     Raises:
         SpecError: a loss needs training data.

@@ -27,7 +27,7 @@ class EarlyStopping(Callback, type="early_stopping"):
     improvement, and the first such epoch triggers a warning.
 
     Each member of an ensemble has a best epoch of its own, by the figure of the member alone, as if it were trained
-    alone. When a member has not improved for `patience` epochs, its training is over, and the others go on. The run
+    alone. When a member has not improved for `patience` epochs, its training is over, and the others continue. The run
     ends with the last member, and each then has its own best weights. Without validation, or for a figure of the
     training, all members are measured together and have one best epoch.
 
@@ -89,7 +89,7 @@ class _Course:
         return self.epoch == epoch
 
     def is_over(self, epoch: int, patience: int) -> bool:
-        """Whether there was no improvement for so many epochs. What is over stays so."""
+        """Whether there was no improvement for `patience` epochs. A member that has stopped stays stopped."""
         return bool(self.epoch) and epoch - self.improved >= patience
 
 
@@ -98,7 +98,7 @@ class _BestSoFar:
 
     Attributes:
         course: of the figure.
-        arrays: copies of the network's parameters and state from the best epoch, if they are to be restored.
+        arrays: copies of the network's parameters and state from the best epoch, if they will be restored.
         warned: whether the warning about nan has been given.
     """
 
@@ -192,7 +192,7 @@ class _BestOfMembers:
         return {number for number, course in enumerate(self.courses) if course.is_over(epoch, patience)}
 
     def _figure(self, member: int) -> float:
-        """The figure of a member alone."""
+        """The figure of a single member."""
         run = self.run
         if self.members is None:
             self.members = run.members or Members(run.network, run.objective.training, self.validation)
@@ -247,7 +247,7 @@ class _BestOfMembers:
 
 
 def _courses(state: Mapping[str, Any], members: int, epochs: int) -> list[_Course]:
-    """The courses of the members, from a checkpoint after so many epochs."""
+    """The courses of the members, from a checkpoint after that number of epochs."""
     found = [state.get(name) for name in ("best", "epoch", "improved")]
     if any(not isinstance(value, np.ndarray) or value.shape != (members,) for value in found):
         raise ValueError("expected the best figure and its epoch for each member")

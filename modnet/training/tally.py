@@ -65,7 +65,7 @@ class Tally:
         weights: Array | None,
         share: Share | None = None,
     ) -> None:
-        """Adds a batch to a metric: all of its rows, where several processes share it."""
+        """Adds a batch to a metric; if several processes share it, all of its rows."""
         key = (output, name)
         if share is not None:
             prediction, target = share.joined(prediction), share.joined(target)

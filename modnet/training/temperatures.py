@@ -27,7 +27,7 @@ LOWEST, HIGHEST = 0.01, 100.0
 MOST_STEPS = 200
 
 NO_TEMPERATURE = "the temperature stays 1"
-"""How a warning begins where it cannot be fitted."""
+"""The beginning of the warning if it cannot be fitted."""
 
 RESULT = "calibration"
 """What the results in a model's card call its temperatures."""
@@ -156,7 +156,7 @@ def last_node(network: Network, output: str) -> GraphNode:
 
 
 def calibrated_outputs(network: Network) -> list[str]:
-    """The outputs behind which a temperature stands."""
+    """The outputs that end with a temperature."""
     slots, first = network.graph.outputs, len(network.inputs)
     return [name for name, slot in slots.items() if slot >= first and _layer(network, name) is not None]
 

@@ -83,7 +83,7 @@ def train(
             gradient_clipping, gradient_value_clipping, callbacks: as in the spec (`TrainingSpec`).
         validation: for the validation after every epoch: a fraction of the samples (the same ones for any seed;
             `Dataset.split` draws others), (x, y), rows of a table, or (batches, None) with an iterable of batches; for
-            an ensemble "member_folds", with which each member sets aside rows of its own (`DataSpec`); with
+            an ensemble "member_folds", with which each member sets aside its own rows (`DataSpec`); with
             the data or rows of a spec, by default as its `[data]` says. A test part of that is measured when the
             training is over: `network.card.metrics["test_loss"]`.
         sample_weights: a weight for each sample, shape (samples,), or for each step of sequences, (samples, time).

@@ -23,7 +23,7 @@ ROWS_AT_A_TIME = 1 << 16
 """How many targets a loss checks at a time."""
 
 USUAL = 8
-"""How many of the first rows stand for normal ones."""
+"""How many of the first rows represent normal ones."""
 
 
 def check_targets(objective: Objective, dataset: Dataset) -> None:

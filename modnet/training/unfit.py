@@ -1,4 +1,4 @@
-"""Metrics that do not fit what a network predicts: their errors about shapes and labels do not say so."""
+"""Metrics that do not fit the network's predictions, because their own errors about shapes and labels do not say so."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Place:
         slot: the slot that the loss reads.
         joint: whether this is the input of an activation (logits) with which the loss has a joint form.
         unit: the node that only changes the unit (unstandardize) and is left out; or None.
-        inverted: whether that node is not left out but undone, because others stand behind it.
+        inverted: whether that node is inverted instead of left out, because other nodes follow it.
         member_axes: how many axes of members the values have, (batch, members, ...), each of which has the sample's
             target.
     """
@@ -91,9 +91,9 @@ class View:
 
     Attributes:
         slot, joint, member_axes: as of its `Place`.
-        target_before: the target for what the loss reads, from target and prediction, where the unit of the loss is
+        target_before: the target for what the loss reads, from target and prediction, if the unit of the loss is
             that before a layer which only changes it; otherwise None.
-        prediction_before: the same for the prediction, where that layer cannot be left out; otherwise None.
+        prediction_before: the same for the prediction, if that layer cannot be left out; otherwise None.
         measure: `loss.measure`, `loss.joint` or `loss.batch`, or a kernel for one of them.
         context: with the loss's buffers.
         position: the position, among the values of a pass, of the one that the loss reads.
@@ -128,7 +128,7 @@ class View:
         return math.prod(value.shape[1 : 1 + self.member_axes])
 
     def sample(self, value: Array) -> Array:
-        """The values of one member, where there are several: what a sample's target is held against."""
+        """The values of one member, if there are several; they are compared with a sample's target."""
         for _ in range(self.member_axes):
             value = value[:, 0]
         return value

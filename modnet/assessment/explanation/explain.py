@@ -35,7 +35,7 @@ class Explanation(Record, eq=False):
     """Why a network predicts what it predicts; `print` shows tables.
 
     Attributes:
-        importance: what is lost without each column; None where it was not asked for.
+        importance: what is lost without each column; None if it was not asked for.
         dependence: how the predictions change with columns.
         reasons: what each column adds to the predictions of the rows that were asked for.
         notes: what was done about missing and unknown values, and how many rows were used, in lines.

@@ -78,7 +78,7 @@ class Blocks:
 
     @property
     def reading(self) -> dict[str, str | int]:
-        """The options that say how the file is written, where it is not UTF-8 with commas."""
+        """The options that say how the file is written, if it is not UTF-8 with commas."""
         found: dict[str, str | int] = {"encoding": self.text.encoding, "delimiter": self.dialect.delimiter}
         return {name: value for name, value in found.items() if value not in ("utf-8", ",")}
 
@@ -124,7 +124,7 @@ class Blocks:
         return size >= least_size and (lines >= least_lines or (lines > 1 and size >= MOST))
 
     def _skip(self, sample: Sequence[str]) -> None:
-        """Leaves out what stands before the rows."""
+        """Skips the part before the rows."""
         lines = sample[: self.dialect.skip]
         size = sum(len(line.encode()) for line in lines)
         self._pieces[0] = self._pieces[0][size:]

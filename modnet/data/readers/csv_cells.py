@@ -125,7 +125,7 @@ def regular_cells(text: bytes, first_line: int, width: int, delimiter: int, poin
 
 
 def _unquote(signs: Array, ending: Array, quote: int) -> bool:
-    """Takes from `ending` what stands in quotes; returns whether all quotes are at both ends of cells."""
+    """Removes from `ending` what is in quotes; returns whether all quotes are at both ends of cells."""
     quotes = signs == quote
     places = np.flatnonzero(quotes)
     opening, closing = places[::2], places[1::2]

@@ -1,4 +1,4 @@
-"""The text of a csv file in UTF-8, whatever its encoding, piece by piece."""
+"""The text of a csv file of any encoding as UTF-8, piece by piece."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ FIRST_YEAR, LAST_YEAR = 1800, 2100
 
 
 class Header(NamedTuple):
-    """What stands before the rows.
+    """The part of the file before the rows.
 
     Attributes:
         names: of the columns, "" where there is none.

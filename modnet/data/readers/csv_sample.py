@@ -14,7 +14,7 @@ MOST_ROWS = 200
 """How many rows are looked at."""
 
 COMMENT = "#"
-"""How a line begins that is taken for a comment where it cannot be a row."""
+"""The beginning of a line that is taken for a comment if it cannot be a row."""
 
 WITH_POINT, WITH_COMMA = Spelling(()), Spelling((), ",")
 

@@ -28,7 +28,7 @@ TABLES = (
 def read_sqlite(source: Source, options: ReadOptions) -> Table:
     """The table of a SQLite database: what `options.query` asks for, or its only table.
 
-    NULL is a missing value. The database is opened for reading alone.
+    NULL is a missing value. The database is opened read-only.
 
     Args:
         options: `query` is a SELECT, or the name of a table or view.
@@ -42,7 +42,7 @@ def read_sqlite(source: Source, options: ReadOptions) -> Table:
 
 def sqlite_blocks(source: Source, options: ReadOptions, rows: int) -> Iterator[Table]:
     """As `read_sqlite`, some rows at a time; at least one block, which may be empty."""
-    import sqlite3  # a library of its own, for one kind of file, which not every Python has
+    import sqlite3  # a separate library for one kind of file, which not every Python has
 
     label = source.label
     if source.begin(len(MARK)) != MARK:

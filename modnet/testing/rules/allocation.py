@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """Traces what is allocated; somebody who traces already goes on to."""
+    """Traces allocations; a trace that runs already continues."""
     started = not tracemalloc.is_tracing()
     if started:
         tracemalloc.start()

@@ -36,7 +36,7 @@ STOP = 4
 
 
 class _Watch:
-    """Takes part in a run to stop it, and to see the states of all callbacks as it ends.
+    """A callback that stops a run, and records the states of all callbacks at its end.
 
     Attributes:
         step: how many the run has made.
@@ -76,7 +76,7 @@ class _Watch:
 
 
 class _Probe(Callback):
-    """Lets a watch take part in a run."""
+    """Adds a watch to a run."""
 
     def __init__(self, watch: _Watch) -> None:
         object.__setattr__(self, "watch", watch)
@@ -119,7 +119,7 @@ class Trial(of_component.Trial):
             folder: where it works; by default in one that is made for it.
             seed: of numpy's and Python's global generators, which the run itself does not use.
             checkpoint: a file that is written after `at` steps, where the run is then stopped.
-            resume: the checkpoint from which the run goes on.
+            resume: the checkpoint from which the run is resumed.
             validation: the share of samples for it.
             alone: whether to run without the callback.
             beside: whether another run with the callback is made while this one is in its second step.

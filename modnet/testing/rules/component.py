@@ -1,4 +1,4 @@
-"""What every component keeps, of whatever kind."""
+"""The contract of every component, of any kind."""
 
 from __future__ import annotations
 
@@ -120,13 +120,13 @@ def difference(found: Array, expected: Array) -> float:
 
 
 def same(found: Array, expected: Array, what: str, tolerance: float = 1e-9) -> None:
-    """Raises Broken where two arrays are not the same to a relative tolerance."""
+    """Raises Broken if two arrays are not the same to a relative tolerance."""
     if not difference(found, expected) <= tolerance:
         raise Broken(f"{what}: {_contrast(found, expected)}; at most {tolerance:g} is expected")
 
 
 def same_bytes(found: Array, expected: Array, what: str) -> None:
-    """Raises Broken where two arrays are not the same to the last bit."""
+    """Raises Broken if two arrays are not the same to the last bit."""
     if found.shape != expected.shape or found.tobytes() != expected.tobytes():
         raise Broken(f"{what}: {_contrast(found, expected)}; the same bytes are expected")
 

@@ -149,7 +149,7 @@ def _flow_back(node: GraphNode, part: Context, values: Sequence[Array], flowing:
     """Runs a node's backward and adds the gradients of its inputs to those that flow from other nodes.
 
     Args:
-        values, flowing: by slot, the outputs of forward and their gradients; None where none has come yet.
+        values, flowing: by slot, the outputs of forward and their gradients; None before the first one arrives.
     """
     given = tuple(_or_zeros(flowing[slot], values[slot]) for slot in node.slots)
     result = node.layer.backward(part, given if node.layer.outputs else given[0])

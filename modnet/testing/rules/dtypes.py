@@ -94,7 +94,7 @@ def _is_gradient(name: str) -> bool:
 
 
 def compare_dtypes(trial: Trial, setting: Setting) -> float | None:
-    """The greatest difference between the dtypes as a share of the allowed one; None where they cannot be compared."""
+    """The greatest difference between the dtypes as a share of the allowed one; None if they cannot be compared."""
     dtypes = _in_both_dtypes(trial, setting)
     if dtypes is None or greatest(dtypes.double["the output"]) > FITS:
         return None
@@ -102,7 +102,7 @@ def compare_dtypes(trial: Trial, setting: Setting) -> float | None:
 
 
 def _in_both_dtypes(trial: Trial, setting: Setting) -> _Dtypes | None:
-    """Runs a layer; None where it draws random numbers, or float64 does not hold what it gives."""
+    """Runs a layer; None if it draws random numbers, or float64 does not hold what it gives."""
     weights = weights_of(trial, setting.weights)
     inputs = [rounded(setting.factor * x + setting.offset) if x.dtype.kind == "f" else x for x in trial.inputs()]
     context = trial.context(training=setting.training, weights=weights)

@@ -67,7 +67,7 @@ def fills(trial: Trial) -> str:
 
 
 def _check_one_connection(trial: Trial) -> None:
-    """Raises Broken where a unit with one input or output, as tables of one column have, gets what is no number."""
+    """Raises Broken if a unit with one input or output, as in tables of one column, gets nan or inf."""
     for shape in trial.sizes:
         for fans in ((1, 5), (5, 1), (1, 1)):
             out = np.empty(shape)
@@ -136,7 +136,7 @@ def same_seed(trial: Trial) -> str:
 
 
 def _not_all_equal(trial: Trial, shape: tuple[int, ...], drawn: np.random.Generator) -> None:
-    """Raises Broken where a matrix is drawn with all rows, or all columns, the same: its units would learn the same."""
+    """Raises Broken if a matrix is drawn with all rows, or all columns, the same: its units would learn the same."""
     if drawn.bit_generator.state == np.random.default_rng(4).bit_generator.state or len(shape) < 2:
         return
     matrix = trial.fill(shape).reshape(-1, shape[-1])

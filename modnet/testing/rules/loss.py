@@ -364,7 +364,7 @@ def joint(trial: Trial) -> str:
 
 
 def _is_compared(trial: Trial, case: Case, name: str) -> bool:
-    """Holds joint against the loss behind an activation; False where the loss refuses what that gives."""
+    """Compares joint with the loss after an activation; False if the loss refuses the activation's output."""
     loss = trial.component
     activation = cast(Activation, trial.registry.find(KINDS["activation"], name)())
     _, target = case.data(BATCH)

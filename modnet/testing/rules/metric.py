@@ -39,7 +39,7 @@ class Trial(of_component.Trial):
 
     @cached_property
     def cases(self) -> list[Case]:
-        """Raises Broken where there are none."""
+        """Raises Broken if there are none."""
         return cases(self.shapes, self._takes, self.given)
 
     def _takes(self, prediction: Array, target: Array) -> bool:

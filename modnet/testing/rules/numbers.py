@@ -50,7 +50,7 @@ SINGLE_FACTORS = (2.0**-70, 2.0**63)
 """Of gradients in float32, whose squares it cannot hold: 8e-22 and 9e18. Powers of two change no digits."""
 
 OFFSET = 1000.0
-"""Of inputs, as years and temperatures in kelvin have: it is to be taken away before anything is squared."""
+"""Of inputs, as years and temperatures in kelvin have: subtract it before squaring."""
 
 OWN_DATA = "its example has its own data, and other numbers may be meaningless"
 
@@ -59,7 +59,7 @@ PROMISED = 1e-4
 
 
 def _require_any_numbers(trial: Trial) -> None:
-    """Raises NotApplicable where the inputs may not be any numbers."""
+    """Raises NotApplicable if the inputs may not be any numbers."""
     if trial.component.integer_input:
         raise NotApplicable("its inputs are ids, not numbers")
     if trial.given is not None:

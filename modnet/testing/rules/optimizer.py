@@ -358,7 +358,7 @@ def zero_gradient(trial: Trial) -> str:
 
 
 def _check_amount(trial: Trial) -> None:
-    """Raises Broken where a decay is neither taken off the parameter nor added to the gradient, once."""
+    """Raises Broken unless a decay is either subtracted from the parameter or added to the gradient, once."""
     rate, decay = trial.component.learning_rate, 0.1
     state, added = State(trial.component), State(trial.component)
     first = state.parameter.copy()

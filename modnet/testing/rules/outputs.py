@@ -30,7 +30,7 @@ class OneContext(Context):
 
 
 class One:
-    """A layer with one of its outputs; nobody reads the others. It keeps nothing."""
+    """A layer with one of its outputs; the others are not used. It stores nothing."""
 
     outputs = ()
 

@@ -29,7 +29,7 @@ FITS = 1e37
 """What float32 holds, with some room for intermediate results."""
 
 EXACT = 1e-9
-"""Of results in float64 that are to be the same but for the order of sums, relative to the greatest number."""
+"""Of results in float64 that must be the same except for the order of sums, relative to the greatest number."""
 
 FACTORS = (10.0, 100.0)
 """Of inputs, which then reach 36 and 360."""

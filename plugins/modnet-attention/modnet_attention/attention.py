@@ -52,7 +52,7 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
     Parameters, with one input: query_key_value_weight (features, (heads + 2 key_value_heads) * head_size), which is
     torch's `in_proj_weight` transposed; with two: query_weight and key_value_weight; with three: query_weight,
     key_weight and value_weight; then output_weight (heads * head_size, features), and a bias of each. Each of the parts
-    is initialised as a weight of its own.
+    is initialised as a separate weight.
 
     No step looks at a step that a mask leaves out. A step that can look at none gets the output for zeros.
 
@@ -250,7 +250,7 @@ class MultiHeadAttention(Layer, type="multi_head_attention"):
         )
         mixed = context.buffer((*query.shape[:2], self.heads * query.shape[-1]))
         out = self._by_group(mixed.reshape(query.shape))
-        # Where there are no gradients to be written there is no backward pass.
+        # Without gradients to write there is no backward pass.
         statistics = attend(context, heads, out, keep=bool(context.grads), softmax=softmax)
         context.save(inputs, projections, turns, heads, statistics, mixed)
         return _affine(context, mixed, "output")

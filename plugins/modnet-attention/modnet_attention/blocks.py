@@ -73,7 +73,7 @@ class TransformerBlock(Composite, type="transformer_block"):
           { type = "dropout", rate = 0.1 },
         ] },
 
-    or for the same with the norms behind the residuals.
+    or for the same with the norms after the residuals.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.1; Xiong et al. 2020, arXiv:2002.04745 (`norm_first`).
 

@@ -1,4 +1,4 @@
-"""Attention with compiled passes over its scores, where modnet-numba (extra `numba`) is installed."""
+"""Attention with compiled passes over its scores, if modnet-numba (extra `numba`) is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The passes of a softmax over a tile of scores, compiled. What they do stands in `modnet_attention.tiles.Softmax`."""
+"""The passes of a softmax over a tile of scores, compiled. `modnet_attention.tiles.Softmax` says what they do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a step stands in its sequence."""
+"""The position of a step in its sequence."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PositionalEmbedding(Layer, type="positional_embedding"):
     """Adds to each step a trainable vector for its position: y[t] = x[t] + weight[t].
 
     Shapes: (time, features) -> the same, with time up to `max_length`. Parameter: weight (max_length, features), by
-    default N(0, 0.02^2). In a stream positions go on from piece to piece.
+    default N(0, 0.02^2). In a stream, positions continue from piece to piece.
 
     Source: Gehring et al. 2017, arXiv:1705.03122, section 3.1.
 
@@ -56,7 +56,7 @@ class PositionalEmbedding(Layer, type="positional_embedding"):
         weight_initializer: of the vectors.
 
     Raises:
-        ShapeError: samples of other shapes, or a longer time axis; from `forward` where that is variable.
+        ShapeError: samples of other shapes, or a longer time axis; from `forward` if that is variable.
     """
 
     streams = True
@@ -134,7 +134,7 @@ class RotaryEmbedding(Layer, type="rotary_embedding"):
 
     Of each head, size = features / heads wide, the features i and i + size / 2 are turned at step t by the angle
     t / base^(2i / size). Shapes: (time, features) -> the same. There is nothing to train and no longest sequence. In a
-    stream positions go on from piece to piece.
+    stream, positions continue from piece to piece.
 
     The product of a rotated query and a rotated key depends on their distance only. So this layer belongs between the
     maps that make queries and keys, and an attention without such maps. `multi_head_attention` has maps of its own: use
@@ -187,7 +187,7 @@ class RotaryEmbedding(Layer, type="rotary_embedding"):
 
 
 def angles(first: int, steps: int, features: int, base: float) -> Array:
-    """t / base^(2i / features) for each of so many positions t and each pair i of features, float64."""
+    """t / base^(2i / features) for each position t and each pair i of features, float64."""
     frequencies = base ** (-np.arange(0, features, 2) / features)
     return np.arange(first, first + steps)[:, None] * frequencies
 
@@ -216,7 +216,7 @@ def turns_of_block(
 class Rotation:
     """Turns each pair (i, i + size / 2) of a head's features by an angle that grows with the position.
 
-    `RotaryEmbedding` says what for, and where it comes from.
+    `RotaryEmbedding` says what it is for, and gives the source.
 
     Args:
         first, steps: positions.

@@ -1,8 +1,8 @@
 """softmax(q k^T / sqrt(size)) v, tile by tile, so that no array has queries times keys elements.
 
 The softmax of a row is put together from tiles of its keys: what has been added up so far is scaled down whenever a
-tile brings a higher score. `backward` makes each tile of weights anew, from the highest score of each row and the sum
-of its exponentials. Where all queries and keys fit into one tile its weights are kept instead.
+tile brings a higher score. `backward` makes each tile of weights again, from the highest score of each row and the sum
+of its exponentials. If all queries and keys fit into one tile, its weights are kept instead.
 
 Scores have the keys as their rows: numpy takes maxima over long columns several times as fast as over short rows.
 
@@ -31,19 +31,19 @@ QUERIES, KEYS = 256, 128
 """The most queries and keys in a tile."""
 
 ELEMENTS = 1 << 18
-"""A tile has samples up to about so many scores, with which all passes over it stay in the cache."""
+"""The greatest number of scores in a tile, about; with it all passes over a tile stay in the cache."""
 
 
 @dataclass(frozen=True)
 class Heads:
-    """What is to be attended to, by whom.
+    """The queries and keys of an attention, and which query sees which key.
 
     Attributes:
         q: queries (batch, groups, members, queries, size): the heads of a group share their keys and values.
         k, v: keys and values (batch, groups, keys, size).
-        first: None where each query sees every key, else the position of the first query: query i sees the keys
+        first: None if each query sees every key, else the position of the first query: query i sees the keys
             0 ... first + i.
-        mask: bool (batch, keys), False for a key that nobody sees, or None.
+        mask: bool (batch, keys), False for a key that no query sees, or None.
         dropout: the rate at which weights become 0.
         seed: of the dropout.
     """

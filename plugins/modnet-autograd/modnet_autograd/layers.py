@@ -20,7 +20,7 @@ SIZES = (2, 3)
 
 TRIED, TRIED_AT_MOST = 1 << 18, 1 << 22
 """Numbers in the inputs and parameters of a trial. Up to the first, `compute` is tried on two samples; beyond it on
-none, for which it allocates next to nothing, and on one only where none will not do. Beyond the second that is refused.
+none, which allocates next to nothing, and on one only if that fails. Beyond the second, a trial on one is refused.
 """
 
 
@@ -39,7 +39,7 @@ class AutogradLayer(Layer):
             def compute(self, x, weight):
                 return x * np.exp(-np.logaddexp(0, -np.matmul(x, weight)))
 
-    The shape of the output is found out by trying `compute` on zeros; override `output_shape` where zeros will not do.
+    The shape of the output is found by calling `compute` on zeros; override `output_shape` if zeros do not work.
     For large samples it is tried on an empty batch.
 
     Raises:
@@ -75,7 +75,7 @@ class AutogradLayer(Layer):
             raise ShapeError(f"expects shapes for which it can be computed; for these: {error}") from error
 
     def _computed(self, batch: int, sizes: list[tuple[int, ...]], arrays: Mapping[str, tuple[int, ...]]) -> Shape:
-        """The shape of a sample of what `compute` gives for so many samples of zeros."""
+        """The shape of one sample of the result of `compute`, called with a number of samples of zeros."""
         dtype = np.intp if self.integer_input else np.float64
         inputs = [np.zeros((batch, *shape), dtype) for shape in sizes]
         # With no samples parameters are not read: one zero stands for all of them.

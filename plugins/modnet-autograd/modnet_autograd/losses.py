@@ -25,7 +25,7 @@ class AutogradLoss(Loss):
     '''
 
     def compute(self, prediction: Any, target: Any) -> Any:
-        """The loss of each sample, shape (batch,). A pure function; each value depends on its own sample alone."""
+        """The loss of each sample, shape (batch,). A pure function; each value depends only on its own sample."""
         raise NotImplementedError
 
     def values(self, prediction: Array, target: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Which function lowers a component: a method of its own, or a function of this package."""
+"""The function that lowers a component: a method of the component, or a function of this package."""
 
 from __future__ import annotations
 

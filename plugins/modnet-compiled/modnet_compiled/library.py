@@ -46,7 +46,7 @@ FLAGS = (
 )
 _FLAGS_OF = {"float32": FLAGS, "float64": (*FLAGS, "-DREAL64")}
 OWN_HEADER = '#include "types.h"\n#include "functions.h"\n#include "program.h"\n'
-"""What stands before the C of a layer that brings its own."""
+"""The text before the C code of a layer that has its own."""
 
 COMPILERS = ("cc", "gcc", "clang")
 SECONDS = 120
@@ -132,7 +132,7 @@ def _loaded(path: Path) -> ctypes.CDLL:
 
 
 def cache_folder() -> Path | None:
-    """Where compiled code is kept, a folder of this user alone; None if there can be none."""
+    """The folder for compiled code, which belongs only to this user; None if there can be none."""
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         folder = base / "modnet" / "compiled"
@@ -144,7 +144,7 @@ def cache_folder() -> Path | None:
 
 
 def _is_own(path: Path) -> bool:
-    """Whether a file or folder is there, belongs to this user, and nobody else may write to it."""
+    """Whether a file or folder exists, belongs to this user, and only this user may write to it."""
     try:
         found = path.lstat()
     except OSError:
@@ -154,7 +154,7 @@ def _is_own(path: Path) -> bool:
 
 
 def _key(dtype: str, main: str) -> str:
-    """What names compiled code: of which sources it is, and for which processor; "" where that is not known."""
+    """The name of compiled code, from its sources and the processor; "" if the processor is not known."""
     processor = _processor()
     if not processor:
         return ""

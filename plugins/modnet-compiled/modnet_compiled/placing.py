@@ -104,7 +104,7 @@ def _copy_of(value: Value, number: int) -> Operation:
 
 
 def _block(sample: int, operations: Sequence[Operation]) -> int:
-    """How many samples pass through all operations together, where one takes so many bytes."""
+    """How many samples pass through all operations together, for a given number of bytes for each sample."""
     block = min(MOST_SAMPLES, max(1, CACHED // max(sample, 1)))
     weights = sum(operation.weight.nbytes for operation in operations if operation.weight is not None)
     if block < FEWEST_SAMPLES:
@@ -155,7 +155,7 @@ class _Region:
 
 
 class _Regions:
-    """Which values lie in the workspace, where and how long."""
+    """Which values are in the workspace, at which place and how long."""
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self._operations = operations

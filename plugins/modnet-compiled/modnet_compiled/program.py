@@ -29,11 +29,11 @@ SMALL_WORKSPACE = 1 << 20
 
 
 class Fault(Exception):
-    """An operation has found something that it cannot go on with; modnet's own layers say what it is."""
+    """An operation found values that it cannot process; modnet's own layers then say what is wrong."""
 
 
 def address(array: Any) -> int:
-    """Where the numbers of a contiguous array lie. For an array that can be written to, this way is the fastest."""
+    """The address of a contiguous array. For an array that can be written to, this way is the fastest."""
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))
     except (TypeError, ValueError):  # read-only, or without elements

@@ -208,7 +208,7 @@ class Writer:
         return output
 
     def repeated(self, x: Value, count: int) -> Value:
-        """x so many times, along a new first axis."""
+        """x repeated along a new first axis."""
         output = Value((count, *x.shape), x.dtype)
         self.copy(x, output, count, x.size, (0, x.size, 0, 0))
         return output

@@ -61,7 +61,7 @@ class Windowed(Layer):
         """The windows along axes of these sizes.
 
         Raises:
-            ShapeError: "expects ...", where not even one fits.
+            ShapeError: "expects ...", if not even one fits.
         """
         kernel, stride, dilation = (
             per_axis(value, self.axes) for value in (self.kernel_size, self.stride, self.dilation)
@@ -102,7 +102,7 @@ def grouped_shape(shape: Shape, axes: int, groups: int) -> tuple[Shape, int]:
 
 
 def with_bias(layer: Any, weight: Parameter, outputs: int) -> Mapping[str, Parameter]:
-    """The parameters of a layer that has a weight and, where its field `bias` says so, a bias."""
+    """The parameters of a layer that has a weight and, if its field `bias` is True, a bias."""
     if not layer.bias:
         return {"weight": weight}
     return {"weight": weight, "bias": Parameter((outputs,), layer.bias_initializer, decay=False)}
@@ -113,7 +113,7 @@ class Convolution(Windowed):
 
     Attributes:
         out_channels: how many kernels there are.
-        groups: the channels are cut into so many parts, each connected to its own part of the outputs.
+        groups: the channels are cut into this number of parts, each connected to its own part of the outputs.
         bias: whether each output channel has a bias.
         weight_initializer: of the kernels.
         bias_initializer: of the biases.
@@ -225,7 +225,7 @@ class Conv1d(masks.OwnEnds, MaskedConvolution, type="conv1d"):  # type: ignore[m
     """Convolution along time: (time, channels) -> (windows, out_channels). For options see conv2d.
 
     Weight: (kernel_size, channels / groups, out_channels), which is torch's with its axes in reverse order. Padding on
-    the left alone, `padding = [kernel_size - 1, 0]`, is causal: no output depends on a later step.
+    only the left, `padding = [kernel_size - 1, 0]`, is causal: no output depends on a later step.
 
     Steps that a mask leaves out count as zeros, like padding. A sequence that ends early gives as many windows as it
     would by itself; the output's mask says which.
@@ -263,7 +263,7 @@ class Conv2d(Convolution, type="conv2d"):  # type: ignore[misc]
         padding: zeros around the image: "valid" for none; "same" for ceil(size / stride) windows, with the odd one at
             the bottom and right (TensorFlow's rule; torch has no "same" for strides); a number for every side;
             [vertical, horizontal]; or [[top, bottom], [left, right]].
-        groups: the channels are cut into so many parts, each connected to its own part of the outputs.
+        groups: the channels are cut into this number of parts, each connected to its own part of the outputs.
 
     Raises:
         ShapeError: samples that are no images, or smaller than a window; channels that `groups` does not divide.
@@ -484,7 +484,7 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         padding: what is cut off the output: "valid" for nothing; "same" for an output of n * stride elements; a number;
             [vertical, horizontal]; or [[top, bottom], [left, right]].
         output_padding: lines that the output has more at the bottom and the right; with explicit padding only.
-        groups: the channels are cut into so many parts, each connected to its own part of the outputs.
+        groups: the channels are cut into this number of parts, each connected to its own part of the outputs.
         out_channels: how many kernels there are.
         bias: whether each output channel has a bias.
         weight_initializer: of the kernels.
@@ -527,7 +527,7 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
         """The windows on the output, one for each element of the input.
 
         Raises:
-            ShapeError: "expects ...", where the output would have no elements.
+            ShapeError: "expects ...", if the output would have no elements.
         """
         explicit = margins(self.padding, 2)
         options = (per_axis(value, 2) for value in (self.kernel_size, self.stride, self.dilation, self.output_padding))

@@ -343,7 +343,7 @@ def correlation_gradients(
     weight_gradient: Array,
     input_gradient: Array | None,
 ) -> None:
-    """Writes the gradients of weights and input, given that of the output; None is a gradient that nobody needs."""
+    """Writes the gradients of weights and input, given that of the output; None for a gradient that is not needed."""
     x, gradient = shaped(x, plan), shaped(gradient, plan)
     if len(x) == 0:
         weight_gradient.fill(0)

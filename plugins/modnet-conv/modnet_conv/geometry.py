@@ -1,4 +1,4 @@
-"""Where windows lie along the axes of an image: sizes, strides, padding."""
+"""The positions of windows along the axes of an image: sizes, strides, padding."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def windows(
     not come out even: TensorFlow's rule.
 
     Raises:
-        ShapeError: "expects ...", where not even one window fits.
+        ShapeError: "expects ...", if not even one window fits.
     """
     explicit = margins(padding, len(sizes))
     found = []
@@ -151,7 +151,7 @@ def divisor(number: int, most: int) -> int:
 
 
 SMALL = 1 << 15
-"""Up to so many bytes, an image is filled as fast as one of its sides."""
+"""Up to this size in bytes, an image is filled as fast as one of its sides."""
 
 
 def at_once(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -162,9 +162,9 @@ def at_once(function: Callable[..., Any], *arguments: Any, **options: Any) -> An
 def place(
     target: Array, source: Array, offsets: Sequence[int], fill: float = 0.0, do: Callable[..., Any] = at_once
 ) -> None:
-    """Writes `source` into `target` so that its element 0 comes to stand at `offsets`, and `fill` around it.
+    """Writes `source` into `target` so that its element 0 is at `offsets`, and `fill` around it.
 
-    `offsets` are those of the axes after the first; what would stand outside of `target` is left out. `do` makes the
+    `offsets` are those of the axes after the first; what would be outside of `target` is left out. `do` makes the
     calls that write.
     """
     at_first = target.nbytes <= SMALL and target.shape[1:] != source.shape[1:]

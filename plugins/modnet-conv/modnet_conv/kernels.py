@@ -1,4 +1,4 @@
-"""Compiled kernels for training (see modnet/plugins/kernels.py): none where numba (extra `numba`) is not installed."""
+"""Compiled kernels for training (see modnet/plugins/kernels.py): none if numba (extra `numba`) is not installed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def compiled(make: Callable[[Any, ModuleType], Method]) -> Callable[[Any, np.dty
 
 
 WORTH_SHARING = 1 << 20
-"""From so many bytes of input on a batch is shared between two threads: waking the second takes some microseconds."""
+"""The bytes of input from which a batch is shared between two threads: waking the second takes some microseconds."""
 
 
 def in_halves(x: Array, work: Callable[[slice, int], object]) -> None:

@@ -55,7 +55,7 @@ class Pool(Layer):
         """The windows along axes of these sizes.
 
         Raises:
-            ShapeError: "expects ...", where not even one fits.
+            ShapeError: "expects ...", if not even one fits.
         """
         kernel = per_axis(self.pool_size, self.axes)
         stride = kernel if self.stride is None else per_axis(self.stride, self.axes)
@@ -158,7 +158,7 @@ class MaxPool1d(masks.OwnEnds, MaxPool, type="max_pool1d"):
 class MaxPool2d(MaxPool, type="max_pool2d"):
     """The maximum of each window: (height, width, channels) -> (windows down, windows across, channels).
 
-    Where several elements are the maximum, the first of them, row by row, gets the gradient. Padding is never the
+    If several elements are the maximum, the first of them, row by row, gets the gradient. Padding is never the
     maximum.
 
     Attributes:

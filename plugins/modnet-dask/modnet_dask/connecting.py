@@ -40,7 +40,7 @@ def scheduler_of(address: str) -> DaskScheduler:
         address = _address_in(Path(address))
     dask.config.set({"distributed.comm.timeouts.connect": f"{TIMEOUT}s"})
     try:
-        with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own
+        with ThreadPoolExecutor(1) as thread:  # a notebook has its own loop
             found = thread.submit(asyncio.run, asyncio.wait_for(_identity(address), TIMEOUT)).result()
         if found.get("type") != "Scheduler":
             raise modnet.ModnetError(
@@ -56,7 +56,7 @@ def scheduler_of(address: str) -> DaskScheduler:
 
 
 async def _identity(address: str) -> dict[str, Any]:
-    """What a server of dask says of itself. A client would wait for ever where something else than dask listens."""
+    """What a dask server says about itself. A client would wait for ever if another program listens at the address."""
     async with rpc(address, timeout=TIMEOUT, connection_args=Security().get_connection_args("client")) as server:
         return dict(await server.identity())
 
@@ -73,7 +73,7 @@ def _address_in(path: Path) -> str:
 
 
 def _local(address: str) -> DaskScheduler:
-    """Workers on this machine, a process each: so many as the process has cores."""
+    """Workers on this machine, a process each: as many as the process has cores."""
     _, sign, text = address.partition(":")
     if sign and not (text.isascii() and text.isdigit() and int(text)):
         raise modnet.ModnetError(f"the scheduler {show(address)}: expected {FORMS}")

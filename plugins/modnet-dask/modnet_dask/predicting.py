@@ -59,7 +59,7 @@ def predict(
         engine: what computes, as for `modnet.load`.
         faults: what is done about a row that cannot be predicted for: "raise", "skip" it, or "blank" for no prediction.
             A part with such a row is told in the end, with the others done.
-        resume: go on with the parts that are not done.
+        resume: continue with the parts that are not done.
         look: is called after each part, with what there is so far.
 
     Returns:

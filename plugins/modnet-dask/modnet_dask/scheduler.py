@@ -1,4 +1,4 @@
-"""A cluster of dask as a scheduler of modnet: tasks become futures, those whose worker is lost are begun anew."""
+"""A cluster of dask as a scheduler of modnet: tasks become futures, which start again if their worker is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modnet.plugins.schedulers import Ended, Work, digest_of
 from modnet_dask.sharing import SendFile, SharedFile, sees
 
 PATIENCE = 30.0
-"""Seconds to wait where there are no workers: a nanny takes some to begin a new one."""
+"""Seconds to wait if there are no workers: a nanny takes some to start a new one."""
 
 LOOK = 1.0
 """Seconds after which it is looked whether there still are workers."""
@@ -78,15 +78,15 @@ class DaskScheduler:
             raise ConnectionError(f"{GONE}: {error}") from error
 
     def renew(self) -> None:
-        """Begins one more worker of a cluster on this machine, where a nanny has left off.
+        """Starts one more worker of a cluster on this machine, if a nanny has failed to.
 
-        Nannies begin no worker anew that has ended before they have noted that it had begun.
+        A nanny does not restart a worker that ends before the nanny has noticed its start.
         """
         if self._cluster is not None:
             self._cluster.scale(len(self._cluster.worker_spec) + 1)
 
     def close(self) -> None:
-        """Closes what was opened for this scheduler alone."""
+        """Closes what was opened only for this scheduler."""
         for sending in self._sent:
             with suppress(Exception):  # the cluster may have gone, and its copies with it
                 self.client.unregister_worker_plugin(sending.name)
@@ -114,7 +114,7 @@ class DaskScheduler:
 
 
 class Running:
-    """Tasks of which some are given out, as many as keep the workers busy."""
+    """Tasks, of which as many are submitted as keep the workers busy."""
 
     def __init__(self, scheduler: DaskScheduler, work: Work, tasks: Sequence[Any]) -> None:
         self._scheduler, self._client, self._work, self._tasks = scheduler, scheduler.client, work, tasks
@@ -181,7 +181,7 @@ class Running:
                 raise ConnectionError(f"the scheduler has no workers; start some:  dask worker {address}")
 
     def _take(self, key: str) -> Ended | None:
-        """What became of a task; None if it is to be begun anew."""
+        """The outcome of a task; None if it must be started again."""
         place, future = _place_of(key), self._given[key]
         try:
             return self._ending(place, result=future.result(timeout=PATIENCE))

@@ -15,7 +15,7 @@ from modnet.plugins.schedulers import digest_of
 from modnet.records import Record
 
 FOLDER = "modnet-files"
-"""The folder of the copies, beside the folders of the workers of a machine, so that all of them map the same file."""
+"""The folder of the copies, next to the folders of the workers of a machine, so that all of them map the same file."""
 
 
 class SharedFile(Record):
@@ -30,10 +30,10 @@ class SharedFile(Record):
     digest: str
 
     def __call__(self) -> Path:
-        """The path of the file itself where the worker sees it, else of the copy.
+        """The path of the file itself if the worker sees it, else of the copy.
 
         Raises:
-            OSError: neither is there, or what is there is another file.
+            OSError: neither exists, or the file differs.
         """
         if sees(self.path, self.digest):
             return self.path
@@ -65,7 +65,7 @@ def copy_of(file: SharedFile, worker: Any) -> Path:
 
 
 class SendFile(WorkerPlugin):
-    """Gives each machine a copy of a file, also where a worker comes later; the copy goes when the plugin does."""
+    """Gives each machine a copy of a file, also for later workers; the copy is removed with the plugin."""
 
     def __init__(self, file: SharedFile, content: bytes) -> None:
         self.name = f"modnet-file-{file.digest}"

@@ -20,7 +20,7 @@ class Mpi(Callback, type="mpi"):
     batch: but for rounding, the result is that of one process, and the same bytes for the same number of processes.
     Callbacks that write, such as `checkpoint`, do so only in the first process.
 
-    In a process that was started alone it changes nothing. `modnet train` under `mpirun` needs no mention of it in the
+    In a single process it changes nothing. `modnet train` under `mpirun` needs no mention of it in the
     spec.
 
     Raises:
@@ -38,7 +38,7 @@ class Mpi(Callback, type="mpi"):
 
 
 class _Guard:
-    """Ends all processes where this one leaves a run that it shares before its end, as the others would wait for it."""
+    """Ends all processes if this one leaves a shared run before its end, because the others would wait for it."""
 
     def __init__(self, world: World | None) -> None:
         self.world = world

@@ -1,4 +1,4 @@
-"""What `modnet train` asks where mpirun has started it in several processes."""
+"""The hook for `modnet train` if mpirun has started it in several processes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class World:
     """
 
     def __init__(self) -> None:
-        # A communicator of its own, so that messages of the program itself do not meet those of a run.
+        # A separate communicator, so that messages of the program do not mix with those of a run.
         self._communicator = MPI.COMM_WORLD.Dup()
         self.rank: int = self._communicator.rank
         self.size: int = self._communicator.size
@@ -58,5 +58,5 @@ class World:
 
 @cache
 def world() -> World | None:
-    """The processes that were started with this one, or None if it was started alone."""
+    """The processes that were started with this one, or None if there are no others."""
     return World() if MPI is not None and MPI.COMM_WORLD.size > 1 else None

@@ -1,4 +1,4 @@
-"""The hooks: `.onnx` files are written and read, each by its part of the package, imported for such a file alone."""
+"""The hooks: `.onnx` files are written and read, each by its part of the package, imported only for such files."""
 
 from __future__ import annotations
 

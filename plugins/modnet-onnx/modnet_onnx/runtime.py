@@ -23,7 +23,7 @@ SEVERE = 3
 
 
 def engine_of(network: modnet.Network) -> Engine:
-    """What computes the outputs of a network, on the processor, with as many threads as modnet has.
+    """Computes the outputs of a network, on the processor, with as many threads as modnet has.
 
     Raises:
         CannotExport: a part of the network has no export.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class GRU(Recurrent, type="gru"):
     """Gated recurrent units: a state h that gates keep or renew.
 
-    [r z n] = x_t W + b and [r' z' n'] = h_(t-1) V, with s the sigmoid and b' a bias of n' alone:
+    [r z n] = x_t W + b and [r' z' n'] = h_(t-1) V, with s the sigmoid and b' a bias of only n':
 
         h_new = tanh(n + s(r + r') * (n' + b'))
         h_t = (1 - s(z + z')) * h_new + s(z + z') * h_(t-1)
@@ -29,7 +29,7 @@ class GRU(Recurrent, type="gru"):
     (features, 3 hidden), weight_hidden V (hidden, 3 hidden), bias b (3 hidden,), bias_hidden b' (hidden,). A masked
     step leaves the state as it was, and its output is 0.
 
-    Source: Cho et al. 2014, arXiv:1406.1078; with the reset gate behind the product, as torch's GRU and cuDNN have it,
+    Source: Cho et al. 2014, arXiv:1406.1078; with the reset gate after the product, as torch's GRU and cuDNN have it,
     so that one product serves all gates. torch's biases of r and of z are added up here.
     """
 
@@ -103,7 +103,7 @@ class GRU(Recurrent, type="gru"):
         for part in parts:
             gates, ended = steps.gates[:, part], None if steps.ended is None else steps.ended[part]
             r, z, n = gates
-            # What the gradient of h is to be multiplied by, for n' + b', r, z, n.
+            # The factors of the gradient of h, for n' + b', r, z, n.
             factors = workspace[:, : part.stop - part.start]
             through_new, of_r, of_z, of_n = factors
             np.subtract(1, gates, out=factors[1:])

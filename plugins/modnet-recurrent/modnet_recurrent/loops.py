@@ -1,6 +1,6 @@
 """The arithmetic of a step between its product and its tanh, compiled by numba: each a single pass over the gates.
 
-Arrays are flat behind their first axes: gates (gates, time, n) and states (time + 1, n), with n = batch * hidden.
+Arrays are flat after their first axes: gates (gates, time, n) and states (time + 1, n), with n = batch * hidden.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class LSTM(Recurrent, type="lstm"):
         for part in parts:
             gates, ended = steps.gates[:, part], None if steps.ended is None else steps.ended[part]
             i, f, g, o = gates
-            # What the gradient of c, and for o that of h, is to be multiplied by.
+            # The factors of the gradient of c; for o, of the gradient of h.
             factors = workspace[:, : part.stop - part.start]
             np.subtract(1, gates, out=factors)
             np.multiply(factors, gates, out=factors)

@@ -2,7 +2,7 @@
 
 Within a pass everything lies time first, (time, batch, ...), and what the gates read and give lies gate by gate, so
 that every operation of a step goes over contiguous numbers, and the step's product is one of small matrices for each
-gate, which BLAS makes without rearranging them first. Steps stand in the order in which they are gone through:
+gate, which BLAS makes without rearranging them first. Steps are in the order in which they are processed:
 `reverse` is no more than another order of copying in and out.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Gates(Initializer):
-    """Fills an array whose last axis has a block for each gate, each block by an initializer of its own.
+    """Fills an array whose last axis has a block for each gate, each block by its own initializer.
 
     An orthogonal block then is orthogonal by itself, and the fans are those of one gate.
     """
@@ -46,8 +46,8 @@ class Steps:
         states: (time + 1, batch, hidden) each: the first step of it is the initial state, and number t + 1 what step t
             leaves.
         weight: (gates, hidden, hidden), weight_hidden with each gate's part times its factor of `scales`.
-        ended: (time, batch, 1), True where a step is masked; None where no step of the batch is.
-        partly: for each step whether it is masked for anybody.
+        ended: (time, batch, 1), True where a step is masked; None if no step of the batch is.
+        partly: for each step whether it is masked in any sample.
     """
 
     gates: Array
@@ -57,7 +57,7 @@ class Steps:
     partly: list[bool]
 
     def carry(self, step: int) -> None:
-        """Leaves the states as they were where the step is masked."""
+        """Keeps the previous states of samples whose step is masked."""
         if self.ended is not None and self.partly[step]:
             for state in self.states:
                 np.copyto(state[step + 1], state[step], where=self.ended[step])
@@ -67,7 +67,7 @@ REGISTER = 16
 """Numbers of float32 in the widest vector register."""
 
 FEW_STEPS = 4
-"""Up to so many steps, it is less work to scale each step's products than the weights."""
+"""Up to this number of steps, scaling each step's products is less work than scaling the weights."""
 
 MOST_STEPS = 512
 """Of a sequence whose calls are worth being kept."""
@@ -81,7 +81,7 @@ class Alone(NamedTuple):
         states: (hidden,) each: the initial states, overwritten by those after the last step, but for the first of them.
         outs: where the first state after each step belongs, (hidden,) each.
         weight: weight_hidden, times `scales`, or as it is.
-        factors: `scales` for each column, by which the products are to be multiplied; None if the weights were.
+        factors: `scales` for each column, by which the products must be multiplied; None if the weights were.
     """
 
     gates: Array
@@ -159,7 +159,7 @@ class Recurrent(Layer):
 
     @property
     def returned(self) -> int:
-        """With `return_sequences = false` the output has so many of the states, side by side."""
+        """With `return_sequences = false`, the number of states in the output, side by side."""
         return 1
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
@@ -235,7 +235,7 @@ class Recurrent(Layer):
         return self.forward_by(self.advance, context, *inputs)
 
     def advance_alone(self, context: Context, pass_: Alone) -> None:
-        """Goes through all steps of a single sequence where nothing is trained: the same numbers, in fewer calls."""
+        """Processes all steps of a single sequence in prediction: the same numbers, in fewer calls."""
         raise NotImplementedError
 
     def _is_alone(self, context: Context, x: Array) -> bool:

@@ -58,7 +58,7 @@ SAFE = {
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-cache",
 }
-"""Headers of the pages: they run their own scripts alone, ask this server alone, and are shown in no other page."""
+"""Headers of the pages: they run only their own scripts, ask only this server, and are not shown inside other pages."""
 
 
 NO_TOKEN = Refusal(401, "expected the header Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
@@ -166,7 +166,7 @@ class Server:
         return _json({"live": True})
 
     async def ready(self, request: Request) -> Response:
-        """Whether requests should be sent; a model whose newest file was refused goes on serving, and is told of."""
+        """Whether requests should be sent; a model whose newest file was refused still serves, and is reported."""
         found: dict[str, Any] = {"ready": not self.ending}
         if request.scope["modnet.known"]:
             found["models"] = [self._state(slot) for slot in self.repository.slots]
@@ -255,7 +255,7 @@ class Gate:
             self._server.metrics.answered(endpoint, scope.get("modnet.model", ""), status, seconds)
 
     def _knows(self, scope: Scope) -> bool:
-        """Whether the request shows the token, or none is asked for."""
+        """Whether the request has the token, or none is required."""
         if not self._token:
             return True
         shown = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
@@ -283,7 +283,7 @@ async def _refused(_: Request, error: Refusal) -> Response:
 
 
 async def _no_such(request: Request, error: HTTPException) -> Response:
-    """The answer where no route is, or not for this method."""
+    """The answer if there is no such route, or not for this method."""
     headers: Mapping[str, str] = error.headers or {}
     if error.status_code == 404:
         message = f"nothing is at {request.url.path[:200]}; /openapi.json and /docs have all addresses"

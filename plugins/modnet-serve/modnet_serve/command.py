@@ -66,7 +66,7 @@ def place_of(model: str) -> Place:
     """A model file and its name, from `NAME=PATH` or a path.
 
     Raises:
-        UsageError: the name cannot stand in an address.
+        UsageError: the name cannot be part of an address.
     """
     name, equals, path = model.partition("=")
     if not equals or os.path.exists(model):

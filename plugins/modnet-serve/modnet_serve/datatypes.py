@@ -50,7 +50,7 @@ IN_JSON: Mapping[str, tuple[str, frozenset[type]]] = {
 """Kind of a dtype -> what its values are in JSON, in words and as types. null is a missing value."""
 
 LENGTH = struct.Struct("<I")
-"""Stands before each text in raw bytes."""
+"""Precedes each text in raw bytes."""
 
 
 def datatype_of(dtype: np.dtype[Any]) -> str:
@@ -66,7 +66,7 @@ def from_json(data: Any, datatype: str, shape: Sequence[int], place: str) -> Arr
         place: what it is, for messages.
 
     Raises:
-        Refusal: they are not of the datatype, or not as many as the shape asks for.
+        Refusal: they are not of the datatype, or their number does not match the shape.
     """
     dtype = DTYPES[datatype]
     flat = _flat(data, shape, place)
@@ -124,7 +124,7 @@ def from_bytes(raw: memoryview, datatype: str, shape: Sequence[int], place: str)
     """The array of a tensor whose values are raw bytes.
 
     Raises:
-        Refusal: there are not as many as the shape asks for, or a text is no UTF-8.
+        Refusal: their number does not match the shape, or a text is no UTF-8.
     """
     dtype, count = DTYPES[datatype], math.prod(shape)
     if datatype == BYTES:

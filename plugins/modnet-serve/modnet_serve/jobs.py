@@ -33,7 +33,7 @@ small prediction."""
 
 
 class Work(ABC):
-    """What is to be done for one request, by a thread of its own.
+    """The work for one request, done by a separate thread.
 
     Attributes:
         served: the model that is asked.
@@ -83,7 +83,7 @@ class Jobs:
     Args:
         threads: how many compute at once.
         most_waiting: how many requests may wait, or be computed.
-        batch_rows: up to so many rows of several requests are computed as one batch; 0 for each by itself.
+        batch_rows: the most rows of several requests that are computed as one batch; 0 for each by itself.
         metrics: is told of the batches.
     """
 
@@ -118,7 +118,7 @@ class Jobs:
         """The answer to a request.
 
         Args:
-            seconds: after which nobody waits for it any more.
+            seconds: the time after which no request waits for it any more.
 
         Raises:
             Refusal: too many wait (503), or it took too long (504).
@@ -191,7 +191,7 @@ class Jobs:
             return error
 
     def _together(self, jobs: Sequence[_Job]) -> list[_Done]:
-        """The answers of jobs whose rows are computed as one batch, where their shapes let them be."""
+        """The answers of jobs whose rows are computed as one batch, if their shapes allow it."""
         done: list[_Done] = []
         forms: dict[object, list[_Part]] = {}
         for job in jobs:
@@ -241,7 +241,7 @@ class Jobs:
 
 
 def _batches(parts: Sequence[_Part], most: int) -> list[list[_Part]]:
-    """Parts in lists of up to so many rows."""
+    """Parts in lists of a limited number of rows."""
     batches: list[list[_Part]] = []
     rows = most
     for part in parts:

@@ -147,7 +147,7 @@ def _row(served: Served) -> Plain:
 
 
 def _of_kind(column: ColumnSchema, dtype: np.dtype[Any]) -> Plain:
-    """What is said of columns of one kind alone."""
+    """The description of columns of a single kind."""
     if column.kind == "number":
         return _bounds(dtype)
     if column.kind == "date":
@@ -173,7 +173,7 @@ def _array_schema(shape: Iterable[int | None], dtype: np.dtype[Any]) -> Plain:
 def column_schema(column: ColumnSchema, dtype: np.dtype[Any]) -> Plain:
     """What a value of a column is.
 
-    The range of training is no bound, as other numbers are taken too: it stands under `x-training-range`.
+    The range of training is not a bound, because other numbers are accepted too: it is in `x-training-range`.
 
     Args:
         dtype: of the network, beyond which numbers are refused.

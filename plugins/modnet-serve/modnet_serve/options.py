@@ -45,7 +45,7 @@ def serve(**options: Any) -> None:
     They answer by the Open Inference Protocol (version 2) under /v2, and for records as JSON under /predict; / is a
     page on which one tries them, /docs describes all addresses, /metrics is for Prometheus. A model is called as
     its file, unless NAME= says otherwise; its version is that in its metadata, or a number. A file that is replaced
-    is loaded and takes its place; if it is damaged, the model before it goes on serving.
+    is loaded and takes its place; if it is damaged, the previous model continues to serve.
 
     \b
     Example:

@@ -20,13 +20,13 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 """The header that says how many bytes of a body are JSON; raw bytes of tensors follow."""
 
 MOST_AXES = 32
-"""As many axes as an array of numpy may have had in every version."""
+"""The greatest number of axes that every version of numpy allows."""
 
 REFUSED = {
     "shared_memory_region": "shared memory is not offered; send the values in the request",
     "classification": "classification is not offered; the names of classes are a separate output",
 }
-"""Parameters of a tensor that would change what is asked for."""
+"""Parameters of a tensor that would change the meaning of the request."""
 
 
 class Answer(Record):
@@ -38,7 +38,7 @@ class Answer(Record):
 
 
 class Wanted(Record):
-    """An output that is asked for, and whether as raw bytes."""
+    """A requested output, and whether as raw bytes."""
 
     name: str
     binary: bool
@@ -49,7 +49,7 @@ class Asked(Record, eq=False):
 
     Attributes:
         given: the rows.
-        wanted: the outputs that are asked for, in order.
+        wanted: the requested outputs, in order.
     """
 
     id: str | None
@@ -106,7 +106,7 @@ def _split(body: bytes, header_length: str | None) -> tuple[memoryview, memoryvi
 
 
 def _objects(message: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """The tensors that a message names, each with a name that is there once."""
+    """The tensors that a message names; all names are different."""
     listed = message.get(key)
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise Refusal(400, f"{key}: expected a list of objects, found {show(listed)}")
@@ -160,7 +160,7 @@ def _unknown(served: Served, noun: str, name: str, names: Sequence[str]) -> str:
 
 
 class _Tensors:
-    """Reads the tensors of a request, whose raw bytes stand one behind the other."""
+    """Reads the tensors of a request, whose raw bytes follow one another."""
 
     def __init__(self, served: Served, raw: memoryview) -> None:
         self._served, self._raw, self._start = served, raw, 0
@@ -220,7 +220,7 @@ def _shape(shape: Any, place: str) -> list[int]:
 
 
 def _rows(served: Served, tensors: dict[str, Array]) -> dict[str, Array]:
-    """The columns, (rows,), or arrays; with as many rows in each."""
+    """The columns, (rows,), or arrays; all with the same number of rows."""
     if served.columns:
         tensors = {tensor.name: _column(tensors[tensor.name], tensor.name) for tensor in served.inputs}
     counts = {name: len(array) for name, array in tensors.items()}

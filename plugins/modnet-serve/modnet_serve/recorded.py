@@ -22,7 +22,7 @@ class Rows(Record, eq=False):
 
     Attributes:
         given: a list of records, or network input -> array.
-        single: whether one row came alone, so that one record is the answer.
+        single: whether the request was a single row, so that one record is the answer.
     """
 
     given: Given

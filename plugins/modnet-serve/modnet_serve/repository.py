@@ -34,7 +34,7 @@ class Slot:
     Attributes:
         served: the model.
         number: its version if the file names none.
-        stamp: of the file that was looked at last, whether it was loaded or refused; None if there is none.
+        stamp: of the file that was checked last, whether it was loaded or refused; None if there is none.
         failure: why the newest file is not the one that is served; "" if it is.
     """
 
@@ -131,7 +131,7 @@ class Repository:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Loads the files that were replaced, beside the models that go on serving, and then puts them in their place.
+        """Loads the files that were replaced, while the old models still serve, and then replaces these.
 
         A file that cannot be loaded, or would take or give other tensors, is not taken; what is served stays.
         """
@@ -171,7 +171,7 @@ class Repository:
             self._arrange()
 
     def _arrange(self) -> None:
-        """Puts the models where requests find them."""
+        """Makes the models available to requests."""
         found: dict[str, dict[str, Slot]] = {}
         for slot in self._slots:
             found.setdefault(slot.served.name, {})[slot.served.version] = slot
@@ -194,7 +194,7 @@ def name_of(path: str) -> str:
 
 
 def stamp_of(path: str) -> Stamp | None:
-    """What tells the file from another one at its place; None if there is none."""
+    """What distinguishes the file from a new one at the same path; None if there is none."""
     try:
         found = os.stat(path)
     except OSError:

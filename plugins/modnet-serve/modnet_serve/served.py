@@ -50,7 +50,7 @@ class Served(Record, eq=False):
     """A model that is loaded.
 
     Attributes:
-        name, version: by which it is asked for.
+        name, version: with which requests name it.
         path: the file that it was loaded from.
         id: of that file, `Network.id`; "" for one of another format.
         network: what predicts; any number of threads may use it.

@@ -13,7 +13,7 @@ class Settings(Record):
     Attributes:
         engine: what computes, as for `modnet.load`; None for modnet's own layers.
         threads: how many requests are computed at once.
-        batch_rows: up to so many rows of requests that wait together are computed as one batch; 0 for none.
+        batch_rows: the most rows of waiting requests that are computed as one batch; 0 for no such batches.
         most_waiting: how many requests may wait for a thread.
         seconds: that a request may take.
         most_bytes: of a body, unpacked.

@@ -106,7 +106,7 @@ def optimizer(given: ModnetEstimator) -> Any:
 
 
 def schedule(given: ModnetEstimator, rows: int) -> Any:
-    """The schedule of the learning rate; as in MLPClassifier `adaptive` and `invscaling` are for sgd alone."""
+    """The schedule of the learning rate; as in MLPClassifier `adaptive` and `invscaling` are only for sgd."""
     chosen = given.learning_rate
     if chosen == "constant" or (chosen in ("adaptive", "invscaling") and given.solver != "sgd"):
         return None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def has_network(spec: Any) -> bool:
-    """Whether a spec says what the network is; a dict with `data` alone leaves that to the arguments."""
+    """Whether a spec says what the network is; a dict with only `data` leaves that to the arguments."""
     return spec is not None and not (isinstance(spec, Mapping) and spec and set(spec) <= {"data"})
 
 
@@ -40,7 +40,7 @@ def read(spec: Any, features: int) -> modnet.Spec:
     """The checked spec.
 
     Args:
-        features: the width of the input, where the spec is a dict that does not say it.
+        features: the width of the input, if the spec is a dict that does not say it.
 
     Raises:
         modnet.SpecError: with all faults.

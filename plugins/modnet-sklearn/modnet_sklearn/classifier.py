@@ -23,7 +23,7 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
     """A network that predicts classes, or several labels for each row.
 
     Args:
-        class_weight: class -> weight, or "balanced"; beside it the arguments of `ModnetEstimator`.
+        class_weight: class -> weight, or "balanced"; in addition, the arguments of `ModnetEstimator`.
 
     Attributes:
         classes_: the classes, (classes,); for several labels their numbers.
@@ -79,7 +79,7 @@ class ModnetClassifier(ClassifierMixin, ModnetEstimator):
         return "accuracy"
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped.
+        """Trains for one epoch with these rows; the optimizer continues where the previous call stopped.
 
         Args:
             X, y, sample_weight: as of `fit`.

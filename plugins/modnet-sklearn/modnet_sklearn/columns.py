@@ -18,7 +18,7 @@ INPUT, OUTPUT = "input", "output"
 """The names of a network's only input and output, as a schema has them."""
 
 SEPARATOR = ";"
-"""What stands between the labels of a row."""
+"""The separator of the labels of a row."""
 
 
 def has_other_columns(X: Any) -> bool:
@@ -70,7 +70,7 @@ def is_plain(column: ColumnSchema) -> bool:
 
 
 def target_names(y: Any, checked: Any) -> list[str]:
-    """The names of the targets, where the caller's series or frame has some.
+    """The names of the targets, if the caller's series or frame has some.
 
     Args:
         checked: the targets as an array, (rows,) or (rows, targets); None if there are none.

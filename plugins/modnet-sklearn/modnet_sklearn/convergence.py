@@ -27,7 +27,7 @@ class Patience:
         self.best, self.count = float("inf"), 0
 
     def take(self, loss: float) -> bool:
-        """Whether there have been more than `epochs` epochs without an improvement; the count then starts anew."""
+        """Whether there have been more than `epochs` epochs without an improvement; the count then starts again."""
         self.count = self.count + 1 if loss > self.best - self.tolerance else 0
         self.best = min(self.best, loss)
         if self.count <= self.epochs:
@@ -80,7 +80,7 @@ class Convergence:
 
 
 class Joining(modnet.Callback):
-    """Lets an object take part in one run."""
+    """Adds an object to one run."""
 
     member: Any
 

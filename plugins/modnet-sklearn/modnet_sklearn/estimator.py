@@ -54,7 +54,7 @@ class ModnetEstimator(CallbackSupportMixin, BaseEstimator):
         random_state: of first weights, order and noise.
         tol: by how much the loss has to improve, for `n_iter_no_change` epochs; or the score, with `early_stopping`.
         verbose: whether to show the epochs.
-        warm_start: whether `fit` goes on with the weights that it has.
+        warm_start: whether `fit` continues with the present weights.
         momentum, nesterovs_momentum: of sgd.
         early_stopping: whether `validation_fraction` of the rows are set aside; the epoch counts that is best there.
         validation_fraction: the share of these rows.
@@ -66,7 +66,7 @@ class ModnetEstimator(CallbackSupportMixin, BaseEstimator):
         standardize: whether the network scales its input, and the targets of a regression, to mean 0 and deviation 1.
         callbacks: callbacks of modnet.
         spec: what the network and its training are, instead of the arguments above: the path of a spec, a dict, in
-            which `network.input` may be left out, or a `modnet.Spec`. A dict of `data` alone says how the columns of a
+            which `network.input` may be left out, or a `modnet.Spec`. A dict with only `data` says how the columns of a
             frame are read, and leaves the rest to the arguments.
 
     Attributes:
@@ -109,12 +109,12 @@ class ModnetEstimator(CallbackSupportMixin, BaseEstimator):
     spec: Any = None
 
     with_spec: ClassVar[tuple[str, ...]] = ("callbacks", "random_state", "verbose", "warm_start")
-    """The arguments that have a meaning beside a spec."""
+    """The arguments that have a meaning together with a spec."""
 
     # What each kind of estimator says
 
     def _learn_target(self, X: Array, y: Any) -> None:
-        """Finds out what is to be predicted, from the rows of the first fit."""
+        """Finds the targets, from the rows of the first fit."""
         raise NotImplementedError
 
     def _encoded(self, X: Array, y: Any) -> Array:
@@ -178,7 +178,7 @@ class ModnetEstimator(CallbackSupportMixin, BaseEstimator):
         return self._fit(X, y, sample_weight, again=self.warm_start and self._is_fitted(), incremental=False)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped."""
+        """Trains for one epoch with these rows; the optimizer continues where the previous call stopped."""
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True: there are no rows to set aside")
         if self.solver == "lbfgs":

@@ -40,7 +40,7 @@ class Features:
 
     @classmethod
     def joined(cls, several: Sequence[Features], columns: Columns) -> Features:
-        """Features beside each other.
+        """Features side by side.
 
         Raises:
             ValueError: two of them read a column in two ways.
@@ -67,7 +67,7 @@ class Features:
         return cls(columns, parts, centers, np.concatenate(offsets))
 
     def _offset_from(self, centers: Mapping[int, float]) -> Array:
-        """The offset, where other numbers are subtracted from the columns."""
+        """The offset if other numbers are subtracted from the columns."""
         moved = {position: centers[position] - self.centers.get(position, 0.0) for position in self.parts}
         return sum((moved[position] * part.sum(axis=0) for position, part in self.parts.items()), self.offset)
 
@@ -93,7 +93,7 @@ class Features:
         return Features(self.columns, self.parts, dict(zip(raw, by.tolist(), strict=True)), self.offset)
 
     def read_as(self, columns: Columns) -> Features:
-        """The same, where some columns are encoded otherwise, by as many numbers."""
+        """The same features, with some columns encoded differently by the same number of numbers."""
         return Features({**self.columns, **columns}, self.parts, self.centers, self.offset)
 
     def mapped(self, matrix: Array) -> Features:

@@ -1,4 +1,4 @@
-"""scikit-learn's own callbacks (`sklearn.callback`, where it has them), told of a run and its epochs."""
+"""scikit-learn's own callbacks (`sklearn.callback`, if it has them), which are called for a run and its epochs."""
 
 from __future__ import annotations
 

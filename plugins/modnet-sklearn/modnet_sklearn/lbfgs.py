@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LBFGS:
-    """Takes part in a run of one step with one batch of all rows, and finds the weights in this step.
+    """A callback for a run of one step with one batch of all rows; it finds the weights in this step.
 
     Attributes:
         losses: the loss, with penalties, after each iteration.

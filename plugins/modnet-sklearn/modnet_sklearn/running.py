@@ -55,7 +55,7 @@ class Rows(NamedTuple):
         return Rows(self.X[kept], self.target[kept], self.weights[kept])
 
     def split(self, fraction: float, draw: Any) -> tuple[Rows, Rows]:
-        """The rows to train on, and those set aside, drawn by chance, stratified by classes."""
+        """The rows to train on, and those set aside, drawn at random, stratified by classes."""
         arrays = [array for array in self if array is not None]
         stratify = self.target if self.target.dtype.kind == "i" else None
         parts = train_test_split(*arrays, random_state=draw, test_size=fraction, stratify=stratify)
@@ -70,7 +70,7 @@ def train(given: ModnetEstimator, rows: Rows, draw: Any, incremental: bool, fitt
 
     Args:
         draw: the generator of numpy from which seeds come.
-        incremental: whether this is one epoch, which goes on with the optimizer's state.
+        incremental: whether this is one epoch, which continues with the optimizer's state.
         fitted: what `fit` was given.
     """
     apart: Rows | None = None
@@ -115,7 +115,7 @@ def _stored(training: TrainingSpec) -> TrainingSpec:
 
 
 def _go_on(run: modnet.Run, steps: int, slots: dict[str, Array]) -> None:
-    """Lets the optimizer go on from a state, if it is the same kind of optimizer."""
+    """Lets the optimizer continue from a state, if it is the same kind of optimizer."""
     own = run.optimization.slots
     if own.keys() == slots.keys():
         run.optimization.steps = steps
@@ -151,7 +151,7 @@ def _share_of_spec(given: ModnetEstimator) -> float | None:
 
 
 def _callbacks(given: ModnetEstimator, fitted: Fitted, validates: bool, incremental: bool) -> list[Any]:
-    """What takes part in the run, besides what a spec says."""
+    """The callbacks of the run, besides those of the spec."""
     chosen = [*(given.callbacks or ()), *map(Joining, followers(given, fitted))]
     if validates:
         stop = {"patience": int(given.n_iter_no_change) + 1, "minimum_delta": float(given.tol)}

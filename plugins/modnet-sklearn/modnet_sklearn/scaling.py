@@ -35,7 +35,7 @@ def scale(network: modnet.Network, node: str, values: Array, weights: Array | No
 
 
 def scale_by_mean(network: modnet.Network, node: str, values: Array, weights: Array | None) -> None:
-    """Lets a node `unstandardize` multiply by the mean of values >= 0 alone, so that its output keeps its sign."""
+    """Lets a node `unstandardize` only multiply by the mean of values >= 0, so that its output keeps its sign."""
     if not network.state[f"{node}.samples"]:
         mean = np.average(values.astype(np.float64, copy=False), axis=0, weights=weights)
         _set(network, node, np.zeros_like(mean), np.where(mean > 0, mean, 1), len(values))

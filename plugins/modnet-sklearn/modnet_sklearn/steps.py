@@ -137,7 +137,7 @@ def _imputed(step: SimpleImputer, features: Features) -> Features:
 
 
 def _filled(column: ColumnSchema, policy: Any, value: Any) -> ColumnSchema:
-    """The column with a value in its gaps. A text makes it a category, whose others an encoder behind knows."""
+    """The column with a value in its gaps. A text makes it a category; the following encoder knows the others."""
     if not isinstance(value, str):
         return column.replace(missing=policy, fill=float(value))
     return ColumnSchema(name=column.name, kind="category", categories=(value,), missing=policy, fill=value)

@@ -49,7 +49,7 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
         return self._fit(X, None, sample_weight, again=again, incremental=False)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Trains for one epoch with these rows; the optimizer goes on where the call before it stopped."""
+        """Trains for one epoch with these rows; the optimizer continues where the previous call stopped."""
         return super().partial_fit(X, None, sample_weight)
 
     def _attributes_of(self, network: modnet.Network) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class ModnetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Modne
 
 
 def _parted(network: modnet.Network) -> tuple[modnet.Network, modnet.Network | None]:
-    """The layers up to the code, and those behind it, or None if these read others besides the code."""
+    """The layers up to the code, and those after it, or None if these read other outputs besides the code."""
     spec = network.card.spec.network
     names = [node.name for node in spec.layers]
     if CODE not in names:

@@ -1,1 +1,1 @@
-"""More kinds of data files for modnet, each read by its own library, which is imported for such a file alone."""
+"""More kinds of data files for modnet, each read by its own library, which is imported only for such a file."""

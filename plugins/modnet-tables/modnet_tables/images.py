@@ -121,7 +121,7 @@ def _opened(file: Path, size: tuple[int, int] | None) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """In grey or colour, 8 bits, on white where it is transparent."""
+    """In grey or colour, 8 bits, with white for transparent parts."""
     if image.mode in ("I;16", "I", "F"):
         return Image.fromarray(_eight_bits(np.asarray(image)))
     grey = image.mode in GREY

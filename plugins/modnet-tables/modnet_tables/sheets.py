@@ -57,7 +57,7 @@ def choose_sheet(names: Sequence[str], wanted: str | int | None, label: str) -> 
 
 
 def said_sheet(names: Sequence[str], chosen: int) -> tuple[str, ...]:
-    """The note which sheet was read, if there are several and none was asked for."""
+    """The note that says which sheet was read, if there are several and none was named."""
     if len(names) < 2:
         return ()
     others = [show(name) for place, name in enumerate(names) if place != chosen]
@@ -71,7 +71,7 @@ def table_of(rows: Iterable[Row], label: str, options: ReadOptions, notes: Seque
     below the table, both said. Errors of formulas are missing values.
 
     Args:
-        rows: the cells, None or "" where there is nothing.
+        rows: the cells, None or "" for empty ones.
         options: `header` is the line of the names of the columns, counted from 1; 0 if there is none.
 
     Raises:
@@ -117,7 +117,7 @@ def _in_any(lines: Sequence[Line], place: int) -> bool:
     return any(place < len(line.cells) and _is_filled(line.cells[place]) for line in lines)
 
 
-# Where the table begins and ends
+# The first and the last cells of the table
 
 
 def _header(lines: Sequence[Line], wanted: int | None, label: str) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ClipToTarget(Layer, type="clip_to_target"):
     """Keeps predictions of numbers within the range of the training targets, y = min(max(x, least), greatest).
 
-    It stands last, behind `unstandardize`. The training loss is measured on its input, since what is clipped has no
+    It comes last, after `unstandardize`. The training loss is measured on its input, since what is clipped has no
     gradient; predictions, validation and figures on its output. For an output of several numbers for one target
     (quantiles) all have that target's range. Before training it is the identity.
 

@@ -18,7 +18,7 @@ class TableInputs(Record):
     """The names of a composite's inputs, and what they hold: numbers, one-hot codes, then ids.
 
     Attributes:
-        names: the numbers; or first the numbers and then the codes; behind them one for each of `vocabulary_sizes`.
+        names: the numbers; or first the numbers and then the codes; after them one for each of `vocabulary_sizes`.
         vocabulary_sizes: the number of ids of each input of ids.
         embedding_size: of the vectors for ids; None for one by the size of the vocabulary.
     """

@@ -1,4 +1,4 @@
-"""Embeddings of numbers: each feature becomes a vector of its own."""
+"""Embeddings of numbers: each feature becomes a vector."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def by_feature(array: Array, features: int) -> Array:
 
 
 class PBLD(Layer, type="pbld"):
-    """Periodic, with a shift, linear, with the number beside it: x -> (cos(2 pi w x + c) V + b, x), for each feature.
+    """Periodic, with a shift, linear, and the number itself: x -> (cos(2 pi w x + c) V + b, x), for each feature.
 
     Shapes: (features,) -> (features * embedding_size,). Parameters: frequency w (features, frequencies) from
     N(0, frequency_scale^2), shift c of the same shape from U(-pi, pi), weight V (features, frequencies,

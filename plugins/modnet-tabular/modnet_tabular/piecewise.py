@@ -24,7 +24,7 @@ class PiecewiseLinear(Layer, type="piecewise_linear"):
     """Embeds each number by the bin in which it lies: x -> x v + b + e(x) V, for each feature.
 
     e(x) has a number for each bin: 1 for a bin below x, 0 for one above it, and (x - left) / width for the bin of
-    x. The first bin goes on to the left and the last one to the right. The edges are the quantiles of the training
+    x. The first bin extends to the left and the last one to the right. The edges are the quantiles of the training
     rows, at equal distances from the least number to the greatest, each different one once; they are learnt before
     the first epoch, and before training there are none, so that e(x) = 0. V begins at 0: the embedding is linear at
     first.

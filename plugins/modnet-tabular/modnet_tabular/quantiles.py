@@ -21,7 +21,7 @@ FEWEST = 10
 """The fewest quantiles, for any number of rows."""
 
 ROWS_FOR_ONE = 30
-"""The rows for each quantile, where there are not enough for all."""
+"""The rows for each quantile, if there are not enough for all."""
 
 FARTHEST = 5.199337582605575
 """The quantile of the normal distribution at 1 - 1e-7: what lies outside of the training data is put there."""

@@ -38,7 +38,7 @@ class RealMLP(Composite, type="realmlp"):
     "td-s" has no embeddings of numbers, no blend, no dropout, plain random first weights and a last layer of zeros.
 
     Inputs: an array of numbers (features,); or first this, then one of one-hot codes (features,), which are scaled
-    and not embedded; and behind them as many inputs of ids (1,) as `vocabulary_sizes` has numbers, which get a
+    and not embedded; and after them as many inputs of ids (1,) as `vocabulary_sizes` has numbers, which get a
     `category_embedding` each. So `inputs = ["numbers", "codes", "city", "street"], vocabulary_sizes = [31, 120]`. A
     table without numbers has `number_embedding = "identity"`, and its one-hot codes are the first input.
 

@@ -28,7 +28,7 @@ class RobustScale(Layer, type="robust_scale"):
     """Centres each feature on its median and divides by its interquartile range: y = (x - median) f.
 
     f is 1 / (q75 - q25); where that range is 0, as for a column of mostly zeros, 2 / (maximum - minimum); and 0 where
-    that is 0 too, so that a feature which is constant in training is 0 whatever comes later. `standardize` with
+    that is 0 too, so that a feature which is constant in training is always 0 later. `standardize` with
     `robust` takes the deviation and 1 in these cases.
 
     The quantiles are those of the training rows, learnt before the first epoch, and of a random sample of them for more

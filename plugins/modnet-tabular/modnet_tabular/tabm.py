@@ -26,11 +26,11 @@ class TabM(Composite, type="tabm"):
     """The network TabM: an ensemble whose members share all weights but a few factors, and their last layers.
 
     Numbers are given a normal distribution (`quantile_transform`) and embedded (`piecewise_linear`). Hidden layers are
-    `batch_ensemble`, relu and dropout; each member has a linear layer of its own at the end. The output has an axis of
-    members, (members, out_features): behind it stand "softmax" and "ensemble_mean", or "ensemble_mean" and
+    `batch_ensemble`, relu and dropout; each member has its own linear layer at the end. The output has an axis of
+    members, (members, out_features): it is followed by "softmax" and "ensemble_mean", or "ensemble_mean" and
     "unstandardize". In training each member's loss is measured by itself, and predictions are the mean.
 
-    Inputs as of `realmlp`: numbers; or numbers and one-hot codes; and behind them ids. A table without numbers has
+    Inputs as of `realmlp`: numbers; or numbers and one-hot codes; and after them ids. A table without numbers has
     `number_embedding = "identity"`, and its one-hot codes are the first input.
 
     Source: Gorishniy, Kotelnikov and Babenko 2024, "TabM: advancing tabular deep learning with parameter-efficient
@@ -40,7 +40,7 @@ class TabM(Composite, type="tabm"):
         out_features: the classes, or the numbers to predict.
         members: how many there are.
         hidden_features: of each hidden layer.
-        activation: behind each hidden layer.
+        activation: after each hidden layer.
         dropout: its rate.
         number_embedding: the layer that embeds the numbers. With "identity" they are not embedded; the paper then has
             three hidden layers.
@@ -86,7 +86,7 @@ class TabM(Composite, type="tabm"):
         return [*nodes, Node(layer=PerMember(layer=last, members=self.members), name="output")]
 
     def _first(self, layer: BatchEnsemble, branches: int) -> BatchEnsemble:
-        """The first hidden layer, whose factors make the members differ: one for each number, whatever it became."""
+        """The first hidden layer, whose factors make the members differ: one for each number of the input."""
         if isinstance(self.number_embedding, Identity):
             return layer.replace(scale_initializer=RandomSigns())
         ids = len(self.vocabulary_sizes)
@@ -108,7 +108,7 @@ class MLPPLE(Composite, type="mlp_ple"):
     relu and dropout follow, and a linear one at the end. One network of this kind is fast; `members` of `[network]`
     makes an ensemble of it.
 
-    Inputs as of `realmlp`: numbers; or numbers and one-hot codes; and behind them ids. A table without numbers has
+    Inputs as of `realmlp`: numbers; or numbers and one-hot codes; and after them ids. A table without numbers has
     `number_embedding = "identity"`, and its one-hot codes are the first input.
 
     Source: Gorishniy, Rubachev and Babenko 2022, arXiv:2203.05556.
@@ -116,7 +116,7 @@ class MLPPLE(Composite, type="mlp_ple"):
     Attributes:
         out_features: the classes, or the numbers to predict.
         hidden_features: of each hidden layer.
-        activation: behind each hidden layer.
+        activation: after each hidden layer.
         dropout: its rate.
         number_embedding: the layer that embeds the numbers.
         vocabulary_sizes: the number of ids of each input of ids, 0 for what is unknown among them.

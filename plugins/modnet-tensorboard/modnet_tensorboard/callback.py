@@ -16,8 +16,8 @@ class TensorBoard(Callback, type="tensorboard"):
     beginning it writes the graph, and the hyper-parameters: those of the training, and how large the network is.
 
     Fields:
-        directory: where the runs are, each in a folder of its own, run_1, run_2 and so on; relative to the working
-            directory, a ~ at its beginning is the home folder. A run that resumes from a checkpoint goes on in its
+        directory: where the runs are, each in its own folder, run_1, run_2 and so on; relative to the working
+            directory, a ~ at its beginning is the home folder. A run that resumes from a checkpoint continues in its
             folder.
         histograms: after how many epochs there are histograms; 0 for none.
     """

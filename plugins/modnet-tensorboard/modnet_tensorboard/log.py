@@ -48,7 +48,7 @@ class Log:
                 self.name = _made(self.runs)
             # What an older run wrote after the checkpoint is forgotten.
             purged = run.history.epochs + 1 if goes_on else None
-            # A run that goes on within a second would otherwise write to the file of the one before.
+            # A run that resumes within a second would otherwise write to the file of the previous one.
             suffix = f".{run.history.epochs}" if goes_on else ""
             self._writer = SummaryWriter(str(self.runs / self.name), purge_step=purged, filename_suffix=suffix)
         except OSError as error:
@@ -64,7 +64,7 @@ class Log:
         self.write(run, {"learning_rate": run.learning_rate, "seconds": run.seconds})
 
     def write(self, run: modnet.Run, values: Mapping[str, Any]) -> None:
-        """Writes numbers; of an array each has a tag of its own."""
+        """Writes numbers; each number of an array has its own tag."""
         for tag, value in values.items():
             for place in np.ndindex(np.shape(value)):
                 own = f"{tag}[{','.join(map(str, place))}]" if place else tag

@@ -59,7 +59,7 @@ def sample(
         length: how many.
         temperature: below 1 likely characters become more likely; 0 takes the likeliest.
         context: how many characters the network has learned to look back at, at least 2: whenever it has read as many,
-            it begins anew with the last half of them. None for one that goes on without end.
+            it starts again with the last half of them. None for no limit.
         seed: of the drawing.
 
     Raises:

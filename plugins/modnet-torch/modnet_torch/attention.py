@@ -17,7 +17,7 @@ SHORT = {"query": "q", "key": "k", "value": "v"}
 
 
 class _Attention:
-    """The maps of a node to queries, keys, values and to its output, whatever they are packed into.
+    """The maps of a node to queries, keys, values and to its output, however they are packed.
 
     Attributes:
         projections: those of the layer: the name of each weight, with the widths of its parts.
@@ -63,7 +63,7 @@ class _Attention:
         return found
 
     def shapes_of(self, part: str) -> dict[str, tuple[int, ...]]:
-        """Those of a linear map of its own."""
+        """Those of a separate linear map."""
         if part == "output":
             weight: tuple[int, ...] = self.output
             biased = self.output_biased
@@ -73,7 +73,7 @@ class _Attention:
 
 
 def attention_forms(node: GraphNode, shapes: Shapes) -> list[Form]:
-    """torch's own module, where it can be it; four linear maps; and, for one input, two, of which one makes all three.
+    """torch's own module, if possible; four linear maps; and, for one input, two, of which one makes all three.
 
     With grouped heads, or heads of another size than features / heads, it is four maps that are written.
     """

@@ -1,4 +1,4 @@
-"""A network as a module of torch, for those who go on there."""
+"""A network as a module of torch, for further work in PyTorch."""
 
 from __future__ import annotations
 

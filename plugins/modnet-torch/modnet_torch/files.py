@@ -1,4 +1,4 @@
-"""Files of weights: safetensors, and torch's own pickles, of which weights alone are read."""
+"""Files of weights: safetensors, and torch's own pickles, of which only weights are read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DTYPES = {
 """What safetensors calls numbers -> numpy's; those of BF16 are the first half of a float32."""
 
 NESTED = ("state_dict", "model_state_dict", "model", "module", "weights", "params", "ema")
-"""Under which names a checkpoint has the weights beside other things, the likeliest first."""
+"""The names under which a checkpoint has the weights among other things, the likeliest first."""
 
 
 class Weights(NamedTuple):
@@ -50,7 +50,7 @@ class Weights(NamedTuple):
 
     Attributes:
         arrays: name -> array, in the order of the model as far as the file tells.
-        metadata: the texts that a safetensors file has beside them.
+        metadata: the texts that a safetensors file has in addition.
     """
 
     arrays: dict[str, Array]
@@ -60,7 +60,7 @@ class Weights(NamedTuple):
 def read_weights(path: str | PathLike[str]) -> Weights:
     """The arrays of a .safetensors file, or of one of torch's own (.pt, .pth, .bin, .ckpt).
 
-    Of torch's own files weights alone are read (`weights_only`), so that nothing in them is run; torch has to be
+    Of torch's own files only weights are read (`weights_only`), so that nothing in them is run; torch has to be
     installed.
 
     Raises:

@@ -16,7 +16,7 @@ class Form:
     """The modules of torch that have the arrays of a node.
 
     Attributes:
-        names: of the modules, behind the name of the node; ".out_proj" is one within it.
+        names: of the modules, after the name of the node; ".out_proj" is one within it.
         shapes: for each module, name -> shape of its arrays.
         read: the arrays of the modules -> those of the node.
         write: the arrays of the node -> those of the modules.

@@ -1,6 +1,6 @@
 """How the arrays of a node look in torch: their names, shapes and order of axes, for each type of layer.
 
-A node's arrays may stand in one module of torch or in several, and there may be several ways; each is a `Form`. The
+A node's arrays may be in one module of torch or in several, and there may be several ways; each is a `Form`. The
 first is the one that is written.
 """
 
@@ -88,7 +88,7 @@ def forms_of(node: GraphNode, order: Array | None) -> list[Form]:
     """How the arrays of a node may look in torch.
 
     Args:
-        order: that of the node's features in torch, where it is another one (`feature_orders`).
+        order: that of the node's features in torch, if it differs (`feature_orders`).
     """
     shapes = {name: parameter.shape for name, parameter in node.parameters.items()}
     shapes |= {name: state.shape for name, state in node.state.items()}
@@ -245,7 +245,7 @@ def _joined(orders: Sequence[Array | None], shapes: Sequence[Shape]) -> Array:
 
 
 def mixing(graph: Graph, orders: Mapping[int, Array]) -> list[GraphNode]:
-    """The nodes that mix features in torch's order with others, so that what is behind them has neither order."""
+    """The nodes that mix features in torch's order with others, so that the nodes after them have neither order."""
     found = []
     for node in graph.nodes:
         reads = not orders.keys().isdisjoint(node.inputs)

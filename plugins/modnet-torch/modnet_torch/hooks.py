@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import click
 
 KEY = "modnet"
-"""Under which name the description of the network stands in the metadata of a safetensors file."""
+"""The key of the network's description in the metadata of a safetensors file."""
 
 
 @modnet.hookimpl
@@ -31,7 +31,7 @@ def modnet_formats() -> dict[str, dict[str, str]]:
 def modnet_export(network: Network, path: Path) -> bool | None:
     """A safetensors file with the arrays as torch has them, and the network's description in its metadata.
 
-    A file of torch (.pt, .pth) has the same arrays alone, a state_dict: it is for torch, and no network can be made of
+    A file of torch (.pt, .pth) has only the same arrays, a state_dict: it is for torch, and no network can be made of
     it again.
     """
     if path.suffix.lower() in WRITTEN_PICKLES:
@@ -39,7 +39,7 @@ def modnet_export(network: Network, path: Path) -> bool | None:
         return True
     if path.suffix.lower() not in SAFETENSORS:
         return None
-    # One text alone: the library writes several in any order, and the same network is to give the same bytes.
+    # A single text: the library writes several in any order, and the same network must give the same bytes.
     metadata = {KEY: json.dumps(described(network, path))}
     write_safetensors(path, state_dict(network), metadata)
     return True
@@ -83,7 +83,7 @@ def modnet_commands(cli: click.Group) -> None:
     def command(weights: str, network: str, output: str | None, partial: bool) -> None:
         """Read the WEIGHTS of a torch model into a network, and write it as a model file.
 
-        WEIGHTS is a .safetensors file, or one of torch's own (.pt, .pth, .bin, .ckpt; weights alone are read).
+        WEIGHTS is a .safetensors file, or one of torch's own (.pt, .pth, .bin, .ckpt; only weights are read).
         NETWORK is a spec with the same network, or a model file. Which weights belong to which node is guessed by
         names, shapes and order, and shown; the table [weights] of the spec corrects it.
 

@@ -17,7 +17,7 @@ KINDS = {
     "positional_embedding": ("pos", "wpe"),
     "linear": ("head", "lm_head", "fc", "linear", "dense", "proj", "classifier", "out"),
 }
-"""Type of layer -> how modules of that kind are called, where the arrays of two kinds look alike."""
+"""Type of layer -> the usual names of such modules, if the arrays of two kinds look alike."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def match(
     Args:
         modules: in the order in which the model has them.
         chosen: name of a node or of a composite -> that of a module, or of one around several.
-        ignore: names of modules that are not to be taken, nor counted as left over.
+        ignore: names of modules that are not used and not counted as left over.
 
     Raises:
         DataError: there is no node, or no module, of a name in `chosen` or `ignore`.
@@ -159,7 +159,7 @@ class _Search:
                     break
 
     def several(self) -> None:
-        """The nodes whose arrays stand in several modules: the first takes the first such group, and so on."""
+        """The nodes whose arrays are in several modules: the first takes the first such group, and so on."""
         seekers = [seeker for seeker in self.waiting() if any(len(form.names) > 1 for form in seeker.forms)]
         prefixes = _prefixes(self.free)
         for number, seeker in enumerate(seekers):
@@ -207,7 +207,7 @@ class _Search:
         return [name for name, module in self.free.items() if any(_fits(form, [module]) for form in forms)]
 
     def next_to_others(self, first: bool) -> None:
-        """A norm takes the module that stands behind the one of the node that it reads, if that is a fitting norm."""
+        """A norm takes the module after that of the node that it reads, if that is a fitting norm."""
         names = list(self.modules)
         by_slot = {seeker.node.slot: seeker.node.name for seeker in self.seekers}
         for seeker in self.waiting():

@@ -14,7 +14,7 @@ OWN = {
     *("weight", "bias", "running_mean", "running_var"),
     *("in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight"),
 }
-"""What torch's modules call their arrays. Any other name is that of an array that stands by itself."""
+"""What torch's modules call their arrays. Any other name is that of a separate array."""
 
 OLD = {"gamma": "weight", "beta": "bias"}
 """What layer norms of TensorFlow's models call theirs."""
@@ -29,11 +29,11 @@ as safetensors files do, does not tell more.
 
 
 class Module(NamedTuple):
-    """A module with arrays of its own, or an array that stands by itself.
+    """A module with its own arrays, or a separate array.
 
     Attributes:
         name: that of the module; one layer of a recurrent module, in one direction, is `lstm.l0` or `lstm.l0_reverse`.
-        arrays: their names in the module, `weight`, and the arrays; that of an array that stands by itself is "".
+        arrays: their names in the module, `weight`, and the arrays; that of a separate array is "".
         names: their whole names in the file.
     """
 
@@ -69,7 +69,7 @@ def whole(module: str, array: str) -> str:
 
 
 def modules_of(weights: Mapping[str, Array]) -> list[Module]:
-    """The modules in the order in which their first arrays stand, without what is no weight (`is_weight`)."""
+    """The modules in the order of their first arrays, without arrays that are not weights (`is_weight`)."""
     found: dict[str, Module] = {}
     for whole, array in weights.items():
         if is_weight(whole, array):
@@ -88,7 +88,7 @@ def is_weight(name: str, array: Array) -> bool:
 
 
 def by_name(axes: Mapping[str, int]) -> list[str]:
-    """Names in the order in which their arrays probably stand in the model.
+    """Names in the probable order of their arrays in the model.
 
     2 comes before 10, `embed` first, `head` last, and of the same number what has matrices before norms: conv1, bn1,
     conv2, bn2.

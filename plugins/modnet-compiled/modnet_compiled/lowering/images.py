@@ -41,7 +41,7 @@ def _geometry(x: Value, windows: tuple[Window, Window]) -> list[int]:
 
 
 def _scratch(x: Value, windows: tuple[Window, Window], dtype: np.dtype[Any]) -> list[Scratch]:
-    """Room for one image with its padding, where there is any."""
+    """Space for one image with its padding, if there is any."""
     if not any(window.before > 0 or window.after > 0 for window in windows):
         return []
     size = math.prod(window.length for window in windows) * x.shape[-1] * dtype.itemsize

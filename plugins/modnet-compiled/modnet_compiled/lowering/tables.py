@@ -81,7 +81,7 @@ def _batch_ensemble(writer: Writer, layer: BatchEnsemble, *inputs: Value) -> Val
 
 
 def each_feature(writer: Writer, x: Value, output: Value, weight: Array, bias: Array) -> None:
-    """Products of each feature's numbers, x (features, in), with weights of its own, into output (features, out)."""
+    """Products of each feature's numbers, x (features, in), with its own weights, into output (features, out)."""
     (features, depth), size = x.shape, output.shape[1]
     for feature in range(features):
         places = (1, depth, size, x.size, output.size, feature * depth, feature * size)

@@ -1,4 +1,4 @@
-"""Which function exports a component: a method of its own, or a function of this package."""
+"""The function that exports a component: a method of the component, or a function of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layers of modnet-conv that change the size of images, and those that change images in training alone."""
+"""The layers of modnet-conv that change the size of images, and those that change images only in training."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ OLDEST, NEWEST = 17, onnx.defs.onnx_opset_version()
 """The opsets that can be written."""
 
 DEFAULT = 21
-"""The opset that is written where nobody asks for another: of ONNX 1.16, which runtimes of 2024 have."""
+"""The opset that is written by default: of ONNX 1.16, which runtimes of 2024 have."""
 
 TABLES = 3
 """The version of the operators for tables."""

@@ -49,7 +49,7 @@ class _Wide:
 
 
 class _Table:
-    """The quantiles of all features one behind the other, each filled up by infinity to a power of two."""
+    """The quantiles of all features one after the other, each filled up by infinity to a power of two."""
 
     def __init__(self, writer: Writer, quantiles: Array) -> None:
         count, features = quantiles.shape

@@ -60,7 +60,7 @@ class TableWriter:
         return found
 
     def encoded(self, name: str) -> str:
-        """An input of the network, (batch, width): float64, or int64 for ids alone."""
+        """An input of the network, (batch, width): float64, or int64 if all numbers are ids."""
         columns = self.schema.inputs[name]
         ids = all(column.is_id for column in columns)
         dtype = np.dtype(np.int64 if ids else np.float64)

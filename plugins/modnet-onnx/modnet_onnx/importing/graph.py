@@ -48,7 +48,7 @@ class Reading:
 
     Args:
         model: with all functions of its own put in place.
-        batch: input name -> the axis that is the batch; None where each input is a single sample.
+        batch: input name -> the axis that is the batch; None if each input is a single sample.
         constants: input name -> its elements, for inputs that are weights, axes and the like.
 
     Attributes:

@@ -28,7 +28,7 @@ class Kind(Record):
 
     Attributes:
         dtype: a number of `onnx.TensorProto`; 0 for what is no tensor.
-        shape: None where not even the number of axes is known.
+        shape: None if not even the number of axes is known.
     """
 
     dtype: int

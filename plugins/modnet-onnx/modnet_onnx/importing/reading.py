@@ -30,7 +30,7 @@ class Imported(Record, eq=False):
 
     Attributes:
         network: of modnet.
-        batch: input name of the graph -> the axis that is the batch; None where each input is a single sample.
+        batch: input name of the graph -> the axis that is the batch; None if each input is a single sample.
         native, delegated: the operators that have become layers, and those that onnx runs, one for each node.
         reasons: for each of the latter why.
         needed: inputs that would have let an operator become a layer, had they been constants.
@@ -162,7 +162,7 @@ def read(
     """The network of a prepared model, by one reading of its axes.
 
     Args:
-        batch: input name -> the axis that is the batch; None where each input is a single sample.
+        batch: input name -> the axis that is the batch; None if each input is a single sample.
         constants: the elements of inputs that are taken for weights, axes and the like.
 
     Raises:

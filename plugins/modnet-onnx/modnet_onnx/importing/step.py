@@ -136,7 +136,7 @@ class Step:
         return [int(number) for number in self.constant(position).reshape(-1)] if self.has(position) else None
 
     def bias_after(self, features: int) -> Array | None:
-        """The weights that an Add behind this node adds to the last axis; the Add is then taken together with it."""
+        """The weights that an Add after this node adds to the last axis; the Add is then taken together with it."""
         reader = self._reading.lone_reader(self.node.output[0])
         if reader is None or reader.op_type != "Add":
             return None
@@ -158,7 +158,7 @@ class Step:
 Converter = Callable[[Step], None]
 
 CONVERTERS: dict[tuple[str, str], Converter] = {}
-"""(domain, operator) -> what turns it into layers of modnet; it raises NotNative where there are none."""
+"""(domain, operator) -> what turns it into layers of modnet; it raises NotNative if there are none."""
 
 
 def converts(*operators: str, domain: str = "") -> Callable[[Converter], Converter]:

@@ -82,7 +82,7 @@ class Value(Record, eq=False):
 
     @property
     def batch_axis(self) -> int | None:
-        """Which of its axes is the batch, or has it as a part; None where it is a single sample."""
+        """Which of its axes is the batch, or has it as a part; None if it is a single sample."""
         return next((at for at, parts in enumerate(self.axes) if 0 in parts), None)
 
     def parts(self, axis: int) -> tuple[int, ...]:
