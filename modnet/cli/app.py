@@ -158,6 +158,7 @@ def _offered_commands() -> Iterator[tuple[str, str, click.Command]]:
 @click.group(
     cls=CommandGroup,
     invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",  # versions of click differ
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 done; 1 the work failed; 2 a wrong call or wrong input; 130 stopped by Ctrl-C; 143 a "
     "training stopped by SIGTERM, 129 by SIGHUP.",

@@ -213,9 +213,7 @@ def _data_spec(
     targets = [name for goal in goals for name in goal.columns]
     inputs = tuple(name for name in table.columns if name not in targets and name not in left_out)
     if not inputs:
-        texts = any(why.endswith("different texts") for why in left_out.values())
-        hint = '; if their words or letters say something, write a spec with kind = "text" for them' if texts else ""
-        raise DataError(f"{table.name}: no column is left to predict from: {listed_reasons(left_out)}{hint}")
+        raise _no_inputs(table, left_out)
     columns, decimal = _columns(targets, inputs, guesses)
     return DataSpec(
         train=path,
@@ -235,6 +233,13 @@ def _left_out(targets: Sequence[str], guesses: Mapping[str, Guess], split: Split
     if split is not None and split.by == "group":
         left_out[str(split.column)] = "says whose the row is"
     return left_out
+
+
+def _no_inputs(table: Table, left_out: Mapping[str, str]) -> DataError:
+    """The error for a table of which every column but the targets is left out."""
+    texts = any(why.endswith("different texts") for why in left_out.values())
+    hint = '; if their words or letters say something, write a spec with kind = "text" for them' if texts else ""
+    return DataError(f"{table.name}: no column is left to predict from: {listed_reasons(left_out)}{hint}")
 
 
 def _target(goals: Sequence[Goal]) -> str | tuple[str, ...] | dict[str, str | tuple[str, ...]]:

@@ -106,6 +106,6 @@ with listening(Heard()):
         subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     ]
-    assert told[0].startswith("compiling loops for this processor by numba")
+    assert told[0].startswith("compiling loops for this processor with numba")
     assert told[0].count("\n") == 1
     assert told[1] == ""  # they are found on disk

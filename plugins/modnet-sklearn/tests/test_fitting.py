@@ -68,7 +68,7 @@ def test_lbfgs_finds_the_minimum_of_scikit_learn():
     ours = ModnetClassifier(**options).fit(X, Y)
     np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(scaled), atol=1e-3)
-    with pytest.warns(ConvergenceWarning, match="lbfgs has made 2 iterations"):
+    with pytest.warns(ConvergenceWarning, match="lbfgs has not converged after 2 iterations"):
         ModnetClassifier(solver="lbfgs", max_iter=2).fit(X, Y)
 
 
