@@ -23,7 +23,6 @@ def folder(examples, python):
 def test_from_text_to_text(folder, modnet, python):
     settings = ["training.epochs=30", "training.optimizer.learning_rate=0.01", "training.seed=0"]
     printed = modnet(folder, "train", "characters.toml", *[word for s in settings for word in ("--set", s)], "--json")
-    printed = printed[printed.index("{") :]  # modnet-numba may say before it that it compiles
     assert json.loads(printed)["metrics"]["validation_loss"] < 1.0
     written = python(folder, "sample.py", "--start", "To be,", "--length", "40")
     assert written.startswith("To be,")
