@@ -80,7 +80,7 @@ def test_a_compilation_is_announced_and_what_is_in_the_cache_is_not(quick_compil
         for _ in range(2):
             library._code("float32", "int own;", "own")
     (text,) = heard
-    assert text == "compiling C code for this processor by quick-cc, which takes some seconds"
+    assert text == "compiling C code for this processor with quick-cc, which takes some seconds"
 
 
 def test_no_compiler(cache, monkeypatch):
