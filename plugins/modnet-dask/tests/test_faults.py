@@ -98,6 +98,7 @@ def test_the_processes_of_a_machine_share_the_memory_of_a_model(client, tmp_path
     for number in range(6):
         (tmp_path / "in").mkdir(exist_ok=True)
         np.savez(tmp_path / "in" / f"{number}.npz", input=np.zeros((300, 1000), np.float32))
+    client.wait_for_workers(2)  # one that an earlier test has killed may be starting still
     modnet_dask.predict(tmp_path / "large.modnet", tmp_path / "in" / "*.npz", tmp_path / "out", client=client)
     found = client.run(mapped, str(tmp_path / "large.modnet"))
     assert len(found) >= 2
