@@ -69,8 +69,9 @@ def read_history(path: str | PathLike[str]) -> Recorded:
         why = "the file has no history: its network was not trained by modnet, or edit dropped it"
     if not courses_of(found.history):
         raise DataError(f"{path}: {why}")
-    if found.kept != found.history.epochs:
-        found.history.best_epoch = found.kept
+    kept = found.kept
+    if kept != found.history.epochs:
+        found.history.best_epoch = kept
     return found
 
 
