@@ -54,11 +54,9 @@ def describe(threads: int) -> dict[str, Any]:
 
 def _kernels_of_blas() -> str:
     """For which processor BLAS has chosen its kernels, which it does when it is loaded."""
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return ""
-    chosen = [pool["architecture"] for pool in threadpool_info() if "architecture" in pool]
+    from modnet.threads import product_libraries
+
+    chosen = [library["architecture"] for library in product_libraries() or () if "architecture" in library]
     return f" with kernels for {chosen[0]}" if chosen else ""
 
 
