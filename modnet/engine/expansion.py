@@ -217,7 +217,7 @@ class _Builder:
             count = f"{fewest}" if fewest == most else f"at least {fewest}" if most is None else f"{fewest} to {most}"
             plural = "" if count == "1" else "s"
             hint = 'name them: inputs = ["a", "b"]' if node.inputs is None else ""
-            label = f"{path_text(keys)} ({node.layer.type})"
+            label = f"{path_text(keys)} ({node.layer.stands_for.type})"
             self.problem(keys, f"expects {count} input{plural}, found {len(slots)}", hint, label)
             return None
         return slots

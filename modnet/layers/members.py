@@ -142,7 +142,6 @@ def each_alone(layer: Layer, members: int, shared: bool) -> Layer:
 class Members(Layer, type="members"):
     """A layer that runs once for each member of an ensemble. Not available in specs: `per_member` is made of it."""
 
-    inputs = (1, None)
     scratch_output = True
     layer: Layer
     members: int = field(minimum=1, maximum=MOST_MEMBERS)
@@ -153,6 +152,10 @@ class Members(Layer, type="members"):
         return self.layer.stands_for
 
     # Promises of the layer inside; what is not passed on is not promised.
+
+    @property
+    def inputs(self) -> tuple[int, int | None]:  # type: ignore[override]
+        return self.layer.inputs
 
     @property
     def outputs(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -8,8 +8,11 @@ from modnet.activations import PReLU, ReLU, Softmax
 from modnet.initializers import HeNormal, Orthogonal
 from modnet.layers import Add, BatchNorm, Concatenate, Dropout, EnsembleMean, LayerNorm, Linear, PerMember, RMSNorm
 from modnet.layers.members import Members, for_members
+from modnet.specs.model import NetworkSpec
 from modnet.testing import layer_context
+from modnet.testing.examples import accepted_shapes, examples_of
 
+REGISTRY = modnet.default_registry()
 RNG = np.random.default_rng(0)
 
 
@@ -120,3 +123,21 @@ def test_what_cannot_have_members_is_refused():
     spec = {"network": {"input": [3, 4], "layers": [{"type": "per_member", "layer": "layer_norm", "members": 2}]}}
     with pytest.raises(modnet.SpecError, match="2 members"):
         modnet.build(spec)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("name", REGISTRY.names(modnet.Layer))
+def test_a_layer_takes_as_many_inputs_as_it_does_alone(name, shared):
+    for example in examples_of(REGISTRY.find(modnet.Layer, name)):
+        layer = example.component
+        fewest, most = layer.inputs
+        if isinstance(layer, modnet.Composite) or layer.makes_mask:
+            continue  # `per_member` refuses them
+        (alone, *_) = example.input_shapes or next(accepted_shapes(layer))
+        shape = alone if shared else (2, *alone)
+        for count in {fewest - 1, most + 1 if most else 0} - {0}:
+            inputs = {f"input_{number}": shape for number in range(count)}
+            node = modnet.Node(PerMember(layer=layer, members=2, shared=shared), inputs=tuple(inputs))
+            spec = modnet.Spec(network=NetworkSpec(input=inputs, layers=(node,)))
+            with pytest.raises(modnet.SpecError, match=f"expects .*, found {count}"):
+                modnet.build(spec)
