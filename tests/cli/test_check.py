@@ -149,6 +149,13 @@ def test_an_unusual_end_is_a_note(run):
     assert run("check", "own.toml").stdout.splitlines()[1] == note
 
 
+def test_an_activation_before_the_last_one_is_a_note(run):
+    layers = '[{type = "linear", out_features = 2, activation = "softmax"}, "softmax"]'
+    Path("own.toml").write_text(f'[network]\ninput = [2]\nlayers = {layers}\n[training]\nloss = "cross_entropy"\n')
+    note = run("check", "own.toml").stdout.splitlines()[1]
+    assert note.startswith('note: output "output": the softmax at its end takes any numbers, but the softmax before it')
+
+
 def test_class_weights_of_0_for_the_first_rows_are_no_fault(run):
     weights = "training.loss={type='cross_entropy', class_weights=[0, 1]}"
     assert "no problems" in run("check", "pets.toml", "--set", weights).stdout
