@@ -200,7 +200,7 @@ def test_layers_are_known_by_what_they_promise():
         ([LINEAR, "softmax", "softmax"], "the softmax before it gives only numbers from 0 to 1; leave out the softmax"),
         (
             [{**LINEAR, "activation": "relu"}, "softmax"],
-            "the relu before it gives only numbers >= 0; leave out the relu",
+            "the relu before it gives only numbers >= 0",
         ),
         ([LINEAR, "tanh", "softmax", "temperature"], "the tanh before it gives only numbers from -1 to 1"),
         ([LINEAR, "leaky_relu", "softmax"], None),
