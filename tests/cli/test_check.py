@@ -120,6 +120,13 @@ pets.toml:13:1: training.epoch: unknown key; did you mean "epochs"?
         ),
         ("network.layers.3=sigmoid", "cross_entropy expects probabilities that sum to 1 along the last axis"),
         ("data.target=sort", 'data.train: pets.csv: no column "sort"'),
+        ("training.target=kind", "training.target: unknown key; it belongs to [data]"),
+        ("network.loss=mse", "network.loss: unknown key; it belongs to [training]"),
+        ("training.early_stopping=true", 'it is a callback: callbacks = ["early_stopping"] in [training]'),
+        ("training.flatten=true", 'it is a layer: layers = [..., { type = "flatten", ... }] in [network]'),
+        ("training.learning_rate=0.1", 'it is an option of the optimizer: { type = "adam", learning_rate = ... }'),
+        ("training.class_weights=balanced", 'it is an option of the loss: { type = "cross_entropy", class_weights'),
+        ("network.layers=[{type='linear',in_features=3,out_features=2}]", "leave it out: it is known from the layer"),
     ],
 )
 def test_what_does_not_fit(run, setting, message):
