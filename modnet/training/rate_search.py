@@ -49,7 +49,7 @@ class RateSearch:
         losses: of the batches.
         smoothed: their exponential moving mean, with bias correction.
         suggested: the rate at which the lowest smoothed loss so far falls most steeply over the logarithm of the rate,
-            rounded to two digits; None if it never falls. The first 20 steps (or a quarter of all) do not count.
+            rounded to two digits; None if it never falls. The first 20 steps (or a quarter of all) only say where it begins.
         ended: why the search ended before the greatest rate, or "".
     """
 
@@ -151,15 +151,16 @@ def _as_before(network: Network) -> Iterator[None]:
 def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float | None:
     """The rate at which the loss falls most steeply, on the way to its minimum.
 
-    Batches differ, and the mean of the first few of them varies most. So the first steps are left aside, and the fall is
-    that of the lowest loss so far, while the rate rises by half an order of magnitude.
+    Batches differ, and the mean of the first few of them varies most. So the first steps only say where the loss begins,
+    and the fall is that of the lowest loss since then, while the rate rises tenfold.
     """
-    first, end = min(NOISY, len(rates) // 4), int(np.argmin(smoothed)) + 1
-    lowest = np.minimum.accumulate(np.array(smoothed[first:end]))
-    if len(lowest) < 3:
+    first = min(NOISY, len(rates) // 4)
+    course = np.minimum.accumulate([float(np.median(smoothed[: first + 1])), *smoothed[first:]])[1:]
+    course = course[: int(np.argmin(course)) + 1]
+    if len(course) < 3:
         return None
-    width = min(max(1, round(0.5 * math.log(10) / math.log(rates[1] / rates[0]))), len(lowest) - 1)
-    falls = lowest[:-width] - lowest[width:]
+    width = min(max(1, round(math.log(10) / math.log(rates[1] / rates[0]))), len(course) - 1)
+    falls = course[:-width] - course[width:]
     place = int(np.argmax(falls))
     return float(f"{rates[first + place + width // 2]:.1e}") if falls[place] > 0 else None
 
