@@ -91,7 +91,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def _abbreviated(name: str, names: Sequence[str]) -> str | None:
-    """The only one of `names` whose words begin with the letters of the name: `learning_rate` for `lr`."""
+    """The only one of `names` that begins so, `accuracy` for `acc`, or whose words do, `learning_rate` for `lr`."""
+    longer = [known for known in names if len(name) > 2 and known.startswith(name)]
+    if len(longer) == 1:
+        return longer[0]
     short = [known for known in names if "_" in known and "".join(part[:1] for part in known.split("_")) == name]
     return short[0] if len(short) == 1 else None
 

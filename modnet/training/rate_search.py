@@ -49,7 +49,8 @@ class RateSearch:
         losses: of the batches.
         smoothed: their exponential moving mean, with bias correction.
         suggested: the rate at which the lowest smoothed loss so far falls most steeply over the logarithm of the rate,
-            rounded to two digits; None if it never falls. The first 20 steps (or a quarter of all) only say where it begins.
+            rounded to two digits; None if it never falls. The first 20 steps, or a quarter of all, only say where the
+            loss begins.
         ended: why the search ended before the greatest rate, or "".
     """
 
@@ -151,8 +152,8 @@ def _as_before(network: Network) -> Iterator[None]:
 def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float | None:
     """The rate at which the loss falls most steeply, on the way to its minimum.
 
-    Batches differ, and the mean of the first few of them varies most. So the first steps only say where the loss begins,
-    and the fall is that of the lowest loss since then, while the rate rises tenfold.
+    Batches differ, and the mean of the first few of them varies most. So the first steps only say where the loss
+    begins, and the fall is that of the lowest loss since then, while the rate rises tenfold.
     """
     first = min(NOISY, len(rates) // 4)
     course = np.minimum.accumulate([float(np.median(smoothed[: first + 1])), *smoothed[first:]])[1:]

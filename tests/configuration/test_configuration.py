@@ -531,6 +531,7 @@ def test_the_nearest_name(name, found):
     ("name", "found"),
     [
         ("lr", "learning_rate"),
+        ("cos", "cosine"),
         ("RMSE", "root_mean_squared_error"),
         ("cosine_annealing", "cosine"),
         ("units", "out_features"),
