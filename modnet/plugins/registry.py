@@ -13,6 +13,7 @@ from modnet.kinds import GROUPS, KINDS, kinds_within
 from modnet.kinds.component import Component
 from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.distributions import entry_points_of_distribution, installed_entry_points, normalized
+from modnet.plugins.known import distribution_of
 from modnet.records import Record
 from modnet.threads import lock_for_filling
 from modnet.words import did_you_mean, show
@@ -196,6 +197,8 @@ class Registry:
             found = _with_article(min(kinds, key=list(KINDS).index))
             meant = did_you_mean(name, self.names(kind))
             return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}{meant}")
+        if plugin := distribution_of(name):
+            return UnknownType(f"unknown {what}", f"it comes with the plugin {plugin}:  pip install {plugin}")
         suggestion = did_you_mean(name, self.names(kind))
         hint = f"no installed plugin has this {kind.kind}; `modnet plugins --all` lists all components"
         return UnknownType(f"unknown {what}{suggestion}", "" if suggestion else hint)

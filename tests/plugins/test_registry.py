@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
 import warnings
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -27,6 +28,7 @@ from modnet.layers import Linear
 from modnet.layers.members import FeaturewiseMembers, LinearMembers, Members, MembersAtOnce, ToMembers
 from modnet.plugins.builtin import BUILTIN, CORE
 from modnet.plugins.distributions import normalized
+from modnet.plugins.known import OFFERED
 from modnet.plugins.registry import Origin
 from modnet.training.callbacks import RecordHistory
 from modnet.training.covered import Covered
@@ -136,12 +138,25 @@ def test_kinds_have_names_of_their_own(registry):
             'unknown layer "conv9d"; no installed plugin has this layer; `modnet plugins --all` lists',
         ),
         (Layer, "mine@modnet-core", 'modnet-core does not have the layer "mine"'),
+        (Layer, "conv2d", 'unknown layer "conv2d"; it comes with the plugin modnet-conv:  pip install modnet-conv'),
     ],
 )
 def test_an_unknown_name_says_what_is_nearest(registry, kind, name, message):
     with pytest.raises(UnknownType) as caught:
         registry.find(kind, name)
     assert str(caught.value).startswith(message)
+
+
+def test_what_the_plugins_of_this_repository_offer_is_known():
+    kinds = set(GROUPS.values())
+    offered = {}
+    for file in sorted(Path(__file__).parents[2].glob("plugins/*/pyproject.toml")):
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        points = project.get("entry-points", {})
+        names = {name for kind in kinds & set(points) for name in points[kind]}
+        if names and project["name"] != "modnet-onnx":  # what only converted networks consist of
+            offered[project["name"]] = names
+    assert {distribution: set(names.split()) for distribution, names in OFFERED.items()} == offered
 
 
 def test_a_distribution_that_is_not_installed_is_named(registry):
