@@ -83,6 +83,10 @@ class _Formatter(click.HelpFormatter):
         super().write_dl(rows, min(col_max, self.width // 3) if narrow else col_max, col_spacing)
 
 
+MOST_NAMED = 8
+"""So many commands of a group a message names."""
+
+
 class _Context(click.Context):
     formatter_class = _Formatter
 
@@ -97,8 +101,10 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            near = did_you_mean(name, self.list_commands(ctx))
-            ctx.fail(f'unknown command "{name}"{near or f"; {ctx.command_path} --help lists them"}')
+            names = self.list_commands(ctx)
+            few = len(names) <= MOST_NAMED
+            known = f"expected one of {', '.join(names)}" if few else f"{ctx.command_path} --help lists them"
+            ctx.fail(f'unknown command "{name}"{did_you_mean(name, names) or f"; {known}"}')
         found, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             command.context_class = _Context

@@ -23,6 +23,7 @@ from modnet.specs.model import TrainingSpec
 from modnet.specs.reader import SpecLike
 from modnet.training.callbacks import named_callbacks
 from modnet.training.checkpoint import restore
+from modnet.training.endings import limited_ending
 from modnet.training.figures import check_figures
 from modnet.training.objective import Objective
 from modnet.training.run import Run
@@ -269,6 +270,9 @@ def _look_at_data(run: Run, restored: bool) -> None:
             raise
     if run.network.parameters.size and not run.optimization.trains:
         warnings.warn("nothing is trained: every parameter that a loss depends on is frozen", stacklevel=4)
+    for head in run.objective.heads:
+        if limited := limited_ending(run.network, head.name, head.loss):
+            warnings.warn(limited, stacklevel=4)
     look_over(run.evaluation, batches, what)
     if validation is not None:
         look_over(run.evaluation, validation, validation.name or "validation data")
