@@ -80,6 +80,15 @@ def test_the_traceback_of_what_is_broken(environment, run):
     assert "modnet_wave.py" in shown
 
 
+def test_what_is_broken_without_an_error_of_its_own_has_no_traceback(environment, run):
+    environment.install("modnet-gate", GATE, layers={"gait": "Gate"}, layer={"gate": "Gate"})
+    shown = run("plugins", "--errors").stdout
+    assert "Traceback" not in shown
+    assert 'broken: has the type name "gate"; entry point and class must have the same name' in shown
+    assert 'broken: modnet has no group of entry points "modnet.layer"; did you mean "modnet.layers"?' in shown
+    assert "entry point  gate" in run("plugins").stdout
+
+
 def test_kernels_are_listed_whether_they_work_or_not(environment, run, monkeypatch):
     code = "def make(component, dtype): ...\n"
     environment.install("modnet-fast", code, kernels={"layer.flatten.forward": "make"})

@@ -265,6 +265,28 @@ class Forgetful(Scaling, type="forgetful"):
         return {"type": self.type}
 
 
+@breaks("arguments", (4,))
+class LikeTorch(Scaling, type="like_torch"):
+    """Has no argument for the context."""
+
+    def forward(self, x):
+        return x
+
+
+@breaks("arguments", (4,), (4,))
+class TwoAtOnce(Layer, type="two_at_once"):
+    """Takes two inputs, and declares one."""
+
+    def output_shape(self, first, second):
+        return first
+
+    def forward(self, context, first, second):
+        return first + second
+
+    def backward(self, context, gradient):
+        return gradient, gradient
+
+
 @breaks("declarations", (4,))
 class Restless(Scaling, type="restless"):
     """Asks for another parameter each time."""

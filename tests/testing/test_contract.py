@@ -21,7 +21,7 @@ NOT_PLANTED = {
 
 WITHOUT_NUMBERS = {
     *("documented", "named", "type hints", "fields", "immutable", "round trip", "JSON Schema", "does not change"),
-    *("declarations", "refusals", "slots", "events", "plain accumulators", "plain state"),
+    *("arguments", "declarations", "refusals", "slots", "events", "plain accumulators", "plain state"),
 }
 """Rules about names, types and declarations."""
 

@@ -185,6 +185,7 @@ def same_gradients(found: Outcome, expected: Outcome, what: str, tolerance: floa
     "declarations",
     "parameters returns a mapping from name to Parameter(shape, initializer), and state one from name to "
     "State(shape); the same shapes always give the same result. multiply_adds returns a whole number.",
+    after=("arguments",),
 )
 def declarations(trial: Trial) -> str:
     layer = trial.component
@@ -261,7 +262,7 @@ def needs_input(trial: Trial) -> str:
     "runs",
     "forward returns an array. backward returns one gradient, or a tuple with one gradient for each input (None "
     "for ids).",
-    after=("declarations", "needs_input"),
+    after=("arguments", "declarations", "needs_input"),
 )
 def runs(trial: Trial) -> str:
     for training in (True, False):

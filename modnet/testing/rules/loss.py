@@ -114,6 +114,7 @@ class Trial(of_component.Trial):
     "takes targets",
     "values and gradient must take the targets that check_shapes accepts. If the check cannot find such targets, "
     "pass the shapes of prediction and target: check_component(loss, (3,), (3,)).",
+    after=("arguments",),
 )
 def takes_targets(trial: Trial) -> str:
     return ", ".join(map(str, trial.cases))
