@@ -287,6 +287,29 @@ class TwoAtOnce(Layer, type="two_at_once"):
         return gradient, gradient
 
 
+@breaks("fields", (4,))
+class Named(Scaling, type="named"):
+    """Has an option that takes the place of its node's name."""
+
+    name: str = "factor"
+
+
+@breaks("declarations", (4,))
+class OneNumber(Scaling, type="one_number"):
+    """Gives a shape that is no tuple."""
+
+    def parameters(self, *input_shapes):
+        return {"factor": Parameter(4, Ones())}
+
+
+@breaks("declarations", (4,))
+class NotMade(Scaling, type="not_made"):
+    """Gives the class of an initializer."""
+
+    def parameters(self, *input_shapes):
+        return {"factor": Parameter((4,), Ones)}
+
+
 @breaks("declarations", (4,))
 class Restless(Scaling, type="restless"):
     """Asks for another parameter each time."""
