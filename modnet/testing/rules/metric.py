@@ -86,8 +86,8 @@ def copied(value: Any) -> Any:
 
 @RULES.rule(
     "takes targets",
-    "Pass the shapes of prediction and target, check_component(metric, (3,), ()), if the check cannot find "
-    "targets that the metric takes.",
+    "If the check cannot find targets that the metric takes, pass the shapes of prediction and target, "
+    "check_component(metric, (3,), ()), or return them from examples(): Example(cls(), ((3,), ())).",
     after=("arguments",),
 )
 def takes_targets(trial: Trial) -> str:
