@@ -8,6 +8,7 @@ source file that a page links to becomes a page with its text. The exit status i
 
 from __future__ import annotations
 
+import argparse
 import fnmatch
 import json
 import os
@@ -254,4 +255,9 @@ def faults_of_site(site: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build"))
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", default=ROOT / "build", help="where it is built"
+    )
+    sys.exit(main(parser.parse_args().folder))
