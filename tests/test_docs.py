@@ -181,7 +181,7 @@ def sessions(page: Path) -> Iterator[tuple[str, str]]:
             yield command, printed
 
 
-@pytest.mark.parametrize("page", ["assess", "cli", "pictures", "ship", "tables"])
+@pytest.mark.parametrize("page", ["assess", "cli", "pictures", "saving", "ship", "tables", "training"])
 def test_the_commands_print_what_their_page_shows(page, penguins, run):
     faulty = (penguins / "penguins.toml").read_text().replace("out_features = 32", "out_feature = 32")
     (penguins / "faulty.toml").write_text(faulty.replace('"softmax"', '"softmx"'))

@@ -44,7 +44,7 @@ class Finding(NamedTuple):
 
 def run(paths: bool, as_json: bool) -> None:
     known = facts(default_registry(), paths=paths)
-    found = [*_of_products(known), *_of_threads(known), *_of_variables(known), *_of_kernels(known), *_of_plugins(known)]
+    found = [finding for part in PARTS for finding in part(known)]
     if as_json:
         echo_json({**known, "findings": [finding._asdict() for finding in found]})
         return
@@ -115,6 +115,17 @@ def _of_threads(known: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
+def _of_load(known: Mapping[str, Any]) -> Iterator[Finding]:
+    load, cores = known["load"], known["processor"]["cores"]
+    if load is None or cores is None or load <= cores:
+        return
+    threads = known["products"]["threads"] or known["threads"]
+    remedy = "end them, or wait"
+    if threads > 1:
+        remedy += "; until then export MODNET_NUM_THREADS=1, since several threads wait for each other"
+    yield Finding(f"programs keep all {cores} cores busy (load {load:.1f} in the last minute)", remedy)
+
+
 def _of_variables(known: Mapping[str, Any]) -> Iterator[Finding]:
     """Variables for debugging."""
     for name in ("MALLOC_PERTURB_", "MALLOC_CHECK_", "PYTHONMALLOC", "PYTHONDEVMODE"):
@@ -150,6 +161,9 @@ def _of_plugins(known: Mapping[str, Any]) -> Iterator[Finding]:
                 f"{plugin['name']} takes {plugin['seconds']:.1f} s to import",
                 "modnet plugins --times shows which part; only commands that use it have to wait",
             )
+
+
+PARTS = (_of_products, _of_threads, _of_load, _of_variables, _of_kernels, _of_plugins)
 
 
 # The screen

@@ -82,6 +82,7 @@ def facts(registry: Registry, measured: bool = True, paths: bool = False) -> dic
         "processor": _processor(),
         "products": _products(paths),
         "threads": count(),
+        "load": _load(),
         "variables": {name: _without_folders(os.environ[name]) for name in VARIABLES if name in os.environ},
         "speed": _speed() if measured else None,
         "kernels": _kernels(rows),
@@ -129,6 +130,14 @@ def _name() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _load() -> float | None:
+    """How many processes ran or waited for a core, on average over the last minute; None where it is not known."""
+    try:
+        return round(os.getloadavg()[0], 1)
+    except (AttributeError, OSError):  # Windows
+        return None
 
 
 def _container_cores() -> float | None:

@@ -14,6 +14,9 @@ from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
 Kind = Literal["number", "category", "boolean", "labels", "date", "text", "identifier"]
+
+EMPTY_IS_VALUE = ("labels", "text")
+"""The kinds of which an empty cell is a value: it has no label, or it is a text without words."""
 Encoding = Literal["one_hot", "ordinal", "embedding"]
 MissingPolicy = Literal["error", "drop", "mean", "median", "most_frequent", "code"]
 Unknown = Literal["error", "code"]
@@ -297,10 +300,10 @@ class DataSpec(Configuration):
     def missing_in(self, column: str) -> set[str]:
         """The values that mean that this column has none.
 
-        What is listed as a category is a value, and an empty text of labels means that there are none of them.
+        What is listed as a category is a value, and so is an empty text of the kinds in `EMPTY_IS_VALUE`.
         """
         declared = self.columns.get(column, ColumnSpec())
-        values = {*(declared.categories or ()), *([""] if declared.kind == "labels" else [])}
+        values = {*(declared.categories or ()), *([""] if declared.kind in EMPTY_IS_VALUE else [])}
         return {*self.missing_values, *declared.missing_values}.difference(values)
 
 

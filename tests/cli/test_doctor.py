@@ -11,9 +11,10 @@ import modnet
 from modnet.cli import doctor, machine
 
 GOOD = {
-    "processor": {"usable_cores": 4, "container_cores": None, "features": ["AVX2", "FMA3"]},
+    "processor": {"cores": 4, "usable_cores": 4, "container_cores": None, "features": ["AVX2", "FMA3"]},
     "products": {"library": "openblas", "version": "0.3", "kernel": "Haswell", "threads": 4},
     "threads": 4,
+    "load": 4.0,
     "variables": {},
     "speed": {"float32": 300.0, "float64": 150.0, "float32_one_thread": 90.0},
     "kernels": {"used": {"modnet-numba": 36}, "switched_off": False, "offered": 36},
@@ -23,8 +24,7 @@ GOOD = {
 
 def findings(**changes):
     known = {**GOOD, **changes}
-    parts = (doctor._of_products, doctor._of_threads, doctor._of_variables, doctor._of_kernels, doctor._of_plugins)
-    return [finding for part in parts for finding in part(known)]
+    return [finding for part in doctor.PARTS for finding in part(known)]
 
 
 def test_what_it_says_is_so(environment, run, monkeypatch):
@@ -46,8 +46,15 @@ def test_the_screen(environment, run, monkeypatch):
     assert labels[:6] == ["modnet", "processor", "products", "speed", "kernels", "plugins"]
 
 
-def test_nothing_is_wrong_where_nothing_is():
-    assert findings() == []
+@pytest.mark.parametrize("load", [None, 0.0, 4.0])
+def test_nothing_is_wrong_where_nothing_is(load):
+    assert findings(load=load) == []
+
+
+def test_one_thread_waits_for_no_other():
+    known = {"load": 9.0, "products": {**GOOD["products"], "threads": 1}, "threads": 1}
+    (found,) = findings(**known, processor={**GOOD["processor"], "usable_cores": 1})
+    assert "MODNET_NUM_THREADS" not in found.do
 
 
 @pytest.mark.parametrize(
@@ -85,6 +92,11 @@ def test_nothing_is_wrong_where_nothing_is():
             {"speed": {"float32": 95.0, "float64": 50.0, "float32_one_thread": 90.0}},
             "in 4 threads is hardly faster than in one, or slower: 95 GFLOP/s against 90",
             "MODNET_NUM_THREADS=1",
+        ),
+        (
+            {"load": 7.25},
+            "programs keep all 4 cores busy (load 7.2 in the last minute)",
+            "until then export MODNET_NUM_THREADS=1",
         ),
         ({"variables": {"PYTHONMALLOC": "debug"}}, "PYTHONMALLOC, which is for debugging", "unset PYTHONMALLOC"),
         (
