@@ -250,8 +250,8 @@ def named(trial: Trial) -> str:
     after=("type hints", "named"),
 )
 def fields(trial: Trial) -> str:
-    if trial.component.kind in PLACES and "name" in trial.fields:
-        raise Broken('a spec gives each of its uses a name, which a field called "name" hides; rename the field')
+    if isinstance(trial.component, Layer) and "name" in trial.fields:
+        raise Broken('a spec gives each node a name, whose place a field called "name" would take; rename the field')
     for name, part in trial.schema["properties"].items():
         if name in trial.fields and '{"not": {}}' in json.dumps(part):
             raise Broken(
