@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -233,3 +234,29 @@ def test_two_plugins_with_one_command(environment, run):
 def test_built_in_commands_import_no_hooks(environment, run):
     install_hooks(environment, "greeting", "1 / 0")
     assert run("check", "pets.toml").stderr == ""
+
+
+DOUBLE = """\
+import warnings
+import numpy as np
+from modnet import Activation
+
+class Double(Activation, type="double"):
+    "y = 2 x"
+
+    def check(self):
+        warnings.warn("double is deprecated; use linear", FutureWarning, stacklevel=2)
+
+    def function(self, x, out):
+        return np.multiply(x, 2, out=out)
+
+    def derivative(self, x, y, out):
+        out.fill(2)
+        return out
+"""
+
+
+def test_a_deprecated_component_of_a_spec_warns_on_the_command_line(environment, run):
+    environment.install("modnet-double", DOUBLE, activations={"double": "Double"})
+    Path("double.toml").write_text('network = { input = [1], layers = ["double"] }')
+    assert "warning: double is deprecated; use linear" in run("check", "double.toml").stderr
