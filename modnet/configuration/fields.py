@@ -238,7 +238,7 @@ class Configuration:
             raise AttributeError(f"{self._label()} is immutable; make a new one with .replace({name}=...)")
         raise AttributeError(
             f"{self._label()} is immutable and has no field {show(name)}: an option is an annotated field, such as "
-            f"{name}: int = 1, and what is computed belongs in the context"
+            f"{name}: int = 1; what is computed is kept elsewhere, such as a layer's context or an optimizer's slots"
         )
 
     def __delattr__(self, name: str) -> None:

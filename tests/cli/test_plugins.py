@@ -256,6 +256,7 @@ class Double(Activation, type="double"):
 """
 
 
+@pytest.mark.filterwarnings("default::FutureWarning")
 def test_a_deprecated_component_of_a_spec_warns_on_the_command_line(environment, run):
     environment.install("modnet-double", DOUBLE, activations={"double": "Double"})
     Path("double.toml").write_text('network = { input = [1], layers = ["double"] }')
