@@ -17,6 +17,9 @@ from modnet.words import did_you_mean
 CLICKS_NARROWEST = 52
 """On a narrower terminal, the help texts of click are wider than the terminal, unless click is told the width."""
 
+OF_PLUGINS = {"import-weights": "modnet-torch", "sample": "modnet-text", "serve": "modnet-serve"}
+"""Command -> the plugin of this repository that has it, for messages."""
+
 Parameter = Callable[[], click.Parameter]
 """What makes an argument or option: they take time to make, and a process wants those of one command."""
 
@@ -97,8 +100,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            near = did_you_mean(name, self.list_commands(ctx))
-            ctx.fail(f'unknown command "{name}"{near or f"; {ctx.command_path} --help lists them"}')
+            ctx.fail(f'unknown command "{name}"{self._advice(ctx, name)}')
         found, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             command.context_class = _Context
@@ -108,6 +110,12 @@ class Commands(click.Group):
                 expanding.__dict__.update(vars(parameter.type))
                 parameter.type = expanding
         return found, command, rest
+
+    def _advice(self, ctx: click.Context, name: str) -> str:
+        near = did_you_mean(name, self.list_commands(ctx))
+        if near or name not in OF_PLUGINS or ctx.parent is not None:
+            return near or f"; {ctx.command_path} --help lists them"
+        return f"; it comes with pip install {OF_PLUGINS[name]}"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the table

@@ -41,12 +41,16 @@ def _more(count: int, columns: int) -> Iterator[tuple[str, ...]]:
 
 
 def history_html(history: Any, title: str = "") -> str:
-    """A `History`: its curves, and the figures of the last epoch, or of the best one if its weights were restored."""
+    """A `History`: its curves, and the figures of the last epoch, or of the best one if its weights were restored.
+
+    Args:
+        title: what is written above; it also says why the training stopped.
+    """
+    ended = [f"stopped: {history.stopped}"] if history.stopped and not title else []
     title = title or f"History of {counted(history.epochs, 'epoch')}"
     panels = panels_of(history)
     if not panels:
         return html.block(title)
-    ended = [f"stopped: {history.stopped}"] if history.stopped else []
     if history.restored:
         ended.append(f"weights of epoch {', '.join(map(str, history.restored))}")
     remark = html.line("; ".join(ended)) if ended else ""

@@ -69,7 +69,9 @@ def test_why_it_stopped_is_shown(notebook):
     network = modnet.build({"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}})
     callbacks = [{"type": "early_stopping", "patience": 1}, "progress"]
     modnet.train(network, x, x[:, :1], loss="mse", epochs=50, validation=0.2, callbacks=callbacks)
-    assert notebook.shown[-1][0].startswith("stopped after ")
+    title, page = notebook.shown[-1]
+    assert title.startswith("stopped after ")
+    assert page.count("has not improved") == 1
 
 
 def test_elsewhere_it_prints_lines(monkeypatch, capsys):
