@@ -32,7 +32,7 @@ def network_html(network: BuiltGraph) -> str:
     title = f"Network of {counted(len(network.graph.nodes), 'node')}, {counted(summary.parameters, 'parameter')}"
     if drawing is None:
         return html.block(title, html.scrolled(nodes, HIGHEST))
-    return html.block(title, html.scrolled(drawing.inline(), HIGHEST), html.folded("nodes and their sizes", nodes))
+    return html.block(title, html.scrolled(drawing.in_notebook(), HIGHEST), html.folded("nodes and their sizes", nodes))
 
 
 def _more(count: int, columns: int) -> Iterator[tuple[str, ...]]:
@@ -54,7 +54,7 @@ def history_html(history: Any, title: str = "") -> str:
     if history.restored:
         ended.append(f"weights of epoch {', '.join(map(str, history.restored))}")
     remark = html.line("; ".join(ended)) if ended else ""
-    curves = curves_drawing(panels, "The figures of each epoch").inline()
+    curves = curves_drawing(panels, "The figures of each epoch").in_notebook()
     return html.block(title, curves, remark, html.table((f"epoch {history.epochs}", *_SPLITS), _last(history)))
 
 

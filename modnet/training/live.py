@@ -55,8 +55,12 @@ class LiveCurves:
             self._show(run, f"{_epoch(run)} done{_seconds(run)}")
 
     def modnet_training_ended(self, run: Run) -> None:
-        ended = f"stopped after {counted(run.history.epochs, 'epoch')}: {run.stopped}" if run.stopped else ""
-        self._show(run, f"{ended or counted(run.history.epochs, 'epoch')}{_seconds(run)}")
+        epochs = counted(run.history.epochs, "epoch")
+        if run.failed:
+            ended = f"ended by an error after {epochs}"
+        else:
+            ended = f"stopped after {epochs}: {run.stopped}" if run.stopped else epochs
+        self._show(run, f"{ended}{_seconds(run)}")
 
     def _show(self, run: Run, title: str) -> None:
         drawn = _Shown(self._html(run.history, title), title)
