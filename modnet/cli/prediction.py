@@ -16,7 +16,7 @@ from modnet.arrays import Array
 from modnet.cli.cells import Joined, warn_of_formulas
 from modnet.cli.forms import SPELLED, TEXTS, Named, encoded, npz, write_by_plugin
 from modnet.cli.output import of_screen
-from modnet.cli.places import check_place
+from modnet.cli.places import by_option, check_place
 from modnet.cli.predicted import Account, Faults, Predicted, Predictor, blanked
 from modnet.cli.threshold import Decision, decisions
 from modnet.data.column import Column
@@ -124,7 +124,7 @@ def check_not_input(output: str, **inputs: str) -> None:
     check_place(Path(output))
     for what, given in inputs.items():
         if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
-            raise click.UsageError(f"{output}: this is the {what}; name another file with -o")
+            raise click.UsageError(f"{output}: this is the {what}; name another file{by_option()}")
 
 
 class Names:
