@@ -17,6 +17,9 @@ from modnet.words import did_you_mean
 CLICKS_NARROWEST = 52
 """On a narrower terminal, the help texts of click are wider than the terminal, unless click is told the width."""
 
+OF_PLUGINS = {"import-weights": "modnet-torch", "sample": "modnet-text", "serve": "modnet-serve"}
+"""Command -> the plugin of this repository that has it, for messages."""
+
 Parameter = Callable[[], click.Parameter]
 """What makes an argument or option: they take time to make, and a process wants those of one command."""
 
@@ -101,10 +104,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            names = self.list_commands(ctx)
-            few = len(names) <= MOST_NAMED
-            known = f"expected one of {', '.join(names)}" if few else f"{ctx.command_path} --help lists them"
-            ctx.fail(f'unknown command "{name}"{did_you_mean(name, names) or f"; {known}"}')
+            ctx.fail(f'unknown command "{name}"{self._advice(ctx, name)}')
         found, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             command.context_class = _Context
@@ -114,6 +114,16 @@ class Commands(click.Group):
                 expanding.__dict__.update(vars(parameter.type))
                 parameter.type = expanding
         return found, command, rest
+
+    def _advice(self, ctx: click.Context, name: str) -> str:
+        names = self.list_commands(ctx)
+        if near := did_you_mean(name, names):
+            return near
+        if ctx.parent is None and name in OF_PLUGINS:
+            return f"; it comes with pip install {OF_PLUGINS[name]}"
+        if len(names) <= MOST_NAMED:
+            return f"; expected one of {', '.join(names)}"
+        return f"; {ctx.command_path} --help lists them"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the table

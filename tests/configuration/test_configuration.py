@@ -134,8 +134,23 @@ def test_fields_cannot_be_set_or_deleted():
         point.x = 2
     with pytest.raises(AttributeError, match="Point is immutable"):
         del point.x
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match='has no field "new": an option is an annotated field, such as'):
         point.new = 2
+
+
+def test_an_option_without_an_annotation_is_explained():
+    class Rated(Configuration):
+        rate = 0.5
+
+    with pytest.raises(TypeError, match=r'no field "rate"; Rated.rate has no annotation: write rate: float = 0.5'):
+        Rated(rate=0.2)
+
+
+def test_a_default_that_cannot_be_compared_can_be_shown():
+    class Held(Configuration):
+        array: np.ndarray = np.ones(3)
+
+    assert repr(Held()) == "Held()"
 
 
 def test_equality_and_hash_are_those_of_type_and_values():

@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 
 import modnet
+from modnet.pictures.svg import UNTRUSTED
 from modnet.plugins.registry import Registry
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>"
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def page(shown):
     """The elements of what an object shows in a notebook; it has to be well-formed."""
     found = ET.fromstring(f"<html>{shown._repr_html_()}</html>")
     tags = {element.tag.rpartition("}")[2] for element in found.iter()}
-    assert not tags & {"script", "img", "iframe", "object", "style", "link", "a", "foreignObject", "image", "use"}
+    assert not tags & {"script", "img", "iframe", "object", "style", "link", "a", "image", "use"}
+    assert {"".join(element.itertext()) for element in found.iter(f"{SVG}foreignObject")} <= {UNTRUSTED}
     assert not [key for element in found.iter() for key in element.attrib if key.startswith("on") or "href" in key]
     return found
 
