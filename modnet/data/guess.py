@@ -43,6 +43,10 @@ IDENTIFIER = re.compile(
 """Names of columns that name the rows."""
 
 
+RUNNING = "a running number"
+"""Why a column is left out whose numbers only count the rows."""
+
+
 class Guess(Record):
     """What a column is taken for.
 
@@ -349,7 +353,7 @@ def _useless(found: Guess, column: Column, name: str) -> str:
     all_differ = profile.distinct == rows > FEW
     if found.kind == "number" and all_differ and _whole(found.numbers(column)):
         if (np.diff(found.numbers(column)) == 1).all():
-            return "a running number"
+            return RUNNING
         if IDENTIFIER.search(name):
             return "a number that names the rows"
     return ""

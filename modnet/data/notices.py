@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from modnet.arrays import Array
 from modnet.data.sides import repeated_ids
 from modnet.data.task import Goal, Task
 from modnet.words import counted, legible, listed
@@ -27,6 +28,13 @@ SKEWED = 1.0
 
 SMALL = 200
 """With fewer rows, the figures of a fifth of them vary much with the draw."""
+
+
+TELLING = 0.9999
+"""A column that is so strongly correlated with the target tells it alone."""
+
+ENOUGH = 30
+"""With fewer rows, a column may tell the target by chance."""
 
 
 def notices(task: Task) -> list[str]:
@@ -93,11 +101,57 @@ def _about_splits(task: Task) -> Iterator[str]:
 
 
 def _about_goal(task: Task, goal: Goal) -> Iterator[str]:
+    if telling := _telling(task, goal):
+        yield (
+            f"{legible(telling[0])}: tells {legible(goal.columns[0])} all by itself; if it is not known yet when "
+            "predictions are made, leave it out of inputs"
+        )
     if goal.kind == "classes":
         yield from _about_classes(task, goal)
     elif goal.kind == "numbers":
         for name in goal.columns:
             yield from _about_numbers(task, name)
+
+
+def _telling(task: Task, goal: Goal) -> list[str]:
+    """The columns of numbers from any of which alone the target follows, by a straight line or by limits of classes."""
+    target = task.schema.targets[goal.output][0]
+    truth, numbers = task.table.columns[target.name], _numbers_of_inputs(task)
+    if goal.kind == "labels" or len(goal.columns) > 1:
+        return []
+    if goal.kind == "classes":
+        return [name for name, values in numbers.items() if _are_apart(values, target.codes(truth))]
+    wanted = task.guesses[target.name].numbers(truth)
+    return [name for name, values in numbers.items() if _are_in_line(values, wanted)]
+
+
+def _numbers_of_inputs(task: Task) -> dict[str, Array]:
+    """The columns of more than two numbers that are inputs; none of an only input, which has to tell the target."""
+    names = dict.fromkeys(column.name for columns in task.schema.inputs.values() for column in columns)
+    if len(names) == 1:
+        return {}
+    used = {name: task.guesses[name] for name in names}
+    numbers = {name: guess for name, guess in used.items() if guess.kind == "number" and guess.profile.distinct > 2}
+    return {name: guess.numbers(task.table.columns[name]) for name, guess in numbers.items()}
+
+
+def _are_in_line(values: Array, wanted: Array) -> bool:
+    """Whether the points of two columns are on a straight line, as far as rounding shows it."""
+    both = np.isfinite(values) & np.isfinite(wanted)
+    x, y = values[both], wanted[both]
+    if len(x) < ENOUGH or x.min() == x.max() or y.min() == y.max():
+        return False
+    return bool(abs(np.corrcoef(x, y)[0, 1]) > TELLING)
+
+
+def _are_apart(values: Array, codes: Array) -> bool:
+    """Whether the values of each class are all below or all above those of each other class."""
+    known = np.isfinite(values) & (codes >= 0)
+    if known.sum() < ENOUGH:
+        return False
+    order = np.lexsort((codes[known], values[known]))
+    changes = np.diff(codes[known][order]) != 0
+    return bool(changes.sum() == len(np.unique(codes[known])) - 1 and np.diff(values[known][order])[changes].all())
 
 
 def _is_uneven(task: Task, goal: Goal) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.data.guess import FEW, MOST_ONE_HOT, Guess, are_classes, guess_columns
+from modnet.data.guess import FEW, MOST_ONE_HOT, RUNNING, Guess, are_classes, guess_columns
 from modnet.data.options import Decimal
 from modnet.data.schema import DataSchema
 from modnet.data.sides import person_column, time_column
@@ -233,6 +233,8 @@ def _left_out(targets: Sequence[str], guesses: Mapping[str, Guess], split: Split
     left_out = {name: found.left_out for name, found in guesses.items() if found.left_out and name not in targets}
     if split is not None and split.by == "group":
         left_out[str(split.column)] = "says whose the row is"
+    if len(left_out) + len(targets) == len(guesses):  # numbers that count the rows may be the x of a curve
+        left_out = {name: why for name, why in left_out.items() if why != RUNNING}
     return left_out
 
 

@@ -58,6 +58,28 @@ def test_a_rare_one_of_several_classes_has_no_threshold_and_no_auc_without_rows_
     assert metrics_for(many := task(y=["a"] * 300 + ["b"] * 288 + ["c"] * 12), many.goals[0])[-1] == "auc"
 
 
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        ([n * 7 % ROWS * 0.9 + 3 for n in range(ROWS)], True),
+        ([n * 7 % ROWS * 0.9 + n % 50 for n in range(ROWS)], False),
+        ([["low", "high"][n * 7 % ROWS > 250] for n in range(ROWS)], True),
+        ([["low", "mid", "high"][(n * 7 % ROWS > 250) + (n * 7 % ROWS > 400)] for n in range(ROWS)], True),
+        ([["low", "high"][200 < n * 7 % ROWS < 350] for n in range(ROWS)], False),  # two limits
+        ([["low", "high"][n % 3 == 0] for n in range(ROWS)], False),
+    ],
+)
+def test_a_column_that_tells_the_target_is_named(y, told):
+    lines = said(y=y, other=[n * 11 % 97 for n in range(ROWS)])
+    assert [line.partition(";")[0] for line in lines] == (["x: tells y all by itself"] if told else [])
+
+
+def test_values_that_two_classes_share_do_not_tell_them_apart():
+    x = [n % 6 for n in range(ROWS)]
+    y = ["a" if value < 3 or (value == 3 and n % 12 == 3) else "b" for n, value in enumerate(x)]
+    assert said(y=y, x=x, other=[n * 11 % 97 for n in range(ROWS)]) == []
+
+
 def test_counts():
     counts = [(0, 0, 0, 1, 1, 2, 5)[n % 7] for n in range(ROWS)]
     assert said(y=counts)[0].startswith("y: counts;")

@@ -178,6 +178,15 @@ def test_lines_are_short_with_several_inputs():
     assert "missing_values = []" not in text
 
 
+def test_a_running_number_is_an_input_where_there_is_no_other():
+    curve = {"x": list(range(60)), "y": [n * n / 7 for n in range(60)]}
+    text, spec = suggested(Table(curve, "curve.csv"), "y")
+    assert spec.network.input == (1,)
+    assert "left out" not in text
+    text, _ = suggested(Table({**curve, "more": [n * 7 % 11 for n in range(60)]}, "curve.csv"), "y")
+    assert "x (a running number)" in text
+
+
 def test_nothing_to_predict_from():
     with pytest.raises(DataError, match=r"no column is left to predict from: name \(60 different texts\); if"):
         suggest_spec(Table({"name": [f"n{i}" for i in range(60)], "kind": ["a", "b"] * 30}, "t.csv"), ["kind"], "t.csv")
