@@ -98,6 +98,21 @@ class Figures(dict[str, Any]):
         for output, guess in self.guesses.items():
             of = f" of {legible(output)}" if several else ""
             yield folded(f"base rate{of}: always {self._guess_text(output, guess)}", width)
+        if not several:
+            yield from self._positive_text()
+
+    def _positive_text(self) -> Iterator[str]:
+        """Which of two classes the figures are about that look for one of them."""
+        (output, classes), *_ = self.classes.items() or [("", {})]
+        if len(classes) != 2 or not isinstance(self.guesses.get(output), str):
+            return
+        name, known = list(classes.items())[1]
+        # Of another `average` they are not those of the class.
+        about = [figure for figure in OF_CLASS[1:] if abs(self.get(figure, np.inf) - known[figure]) < ROUNDING]
+        about += [figure for figure in ("average_precision",) if figure in self]
+        if about:
+            titles = ", ".join(map(figure_title, about))
+            yield f"{titles}: of {legible(name)}, the second of the two classes"
 
     def _guess_text(self, output: str, guess: Any) -> str:
         if isinstance(guess, str):

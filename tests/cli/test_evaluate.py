@@ -24,6 +24,13 @@ def test_figures_with_their_base_rates_and_the_classes(run, model):
     ]
 
 
+def test_figures_of_one_of_two_classes_say_of_which(run, model):
+    told = run("evaluate", model, "pets.csv", "--metric", "f1", "--metric", "average_precision").stdout.splitlines()
+    assert told[told.index("base rate: always cat (40 of 80 rows)") + 1] == (
+        "f1, average precision: of dog, the second of the two classes"
+    )
+
+
 def test_standard_input(run, model):
     assert run("evaluate", model, "-", input=Path("pets.csv").read_text()).stdout.startswith("standard input: 80 rows")
 

@@ -46,6 +46,13 @@ def test_classes_are_compared_with_scikit_learns_dummy_and_report(classes, form)
             assert known[key] == pytest.approx(expected[name])
 
 
+def test_the_mean_of_both_classes_is_not_said_to_be_of_one():
+    y = RNG.integers(0, 2, 150)
+    for average in ("binary", "macro"):
+        made = network(2, ["softmax"], "cross_entropy", [{"type": "f1", "average": average}])
+        assert ("f1: of 1, the second" in str(modnet.evaluate(made, X, y))) == (average == "binary")
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_numbers_are_compared_with_their_mean(weighted):
     sklearn = pytest.importorskip("sklearn.metrics")
