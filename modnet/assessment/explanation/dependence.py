@@ -115,7 +115,9 @@ def _numbers(feature: Feature, inputs: Mapping[str, Array]) -> Grid | None:
         encoded = {name: _as_columns(found[chosen], values)}
         return Grid(tuple(map(str, found[chosen].tolist())), None, encoded, counts[chosen])
     points = _quantiles(values.reshape(-1))
-    return Grid(tuple(map(number_text, points.tolist())), points, {name: _as_columns(points, values)})
+    whole = not (points % 1).any() and abs(points).max(initial=0) < 1e6
+    texts = (f"{point:.0f}" if whole else number_text(point) for point in points.tolist())
+    return Grid(tuple(texts), points, {name: _as_columns(points, values)})
 
 
 def _as_columns(points: Array, values: Array) -> Array:

@@ -59,7 +59,9 @@ def test_grids_of_numbers_are_quantiles_within_the_edges():
     assert len(grid.numbers) == 20
     assert (grid.numbers[0], grid.numbers[-1]) == (low, high)
     few = np.round(x)
-    assert grid_of(feature, {"input": few}, None).numbers.tolist() == np.unique(few[:, 0]).tolist()
+    whole = grid_of(feature, {"input": few}, None)
+    assert whole.numbers.tolist() == np.unique(few[:, 0]).tolist()
+    assert whole.texts == tuple(f"{number:.0f}" for number in np.unique(few[:, 0]))
 
 
 def test_grids_of_dates_and_ids():
