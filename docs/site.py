@@ -255,9 +255,6 @@ def faults_of_site(site: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    assert __doc__ is not None
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, nargs="?", default=ROOT / "build", help="where it is built"
-    )
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0] + ".")
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "build", help="where; by default build")
     sys.exit(main(parser.parse_args().folder))

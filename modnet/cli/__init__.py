@@ -10,6 +10,14 @@ def main() -> None:
     spec, data or model file); 130 interrupted by Ctrl-C; 143 stopped by SIGTERM, 129 by SIGHUP.
     """
     try:
+        _run()
+    except KeyboardInterrupt:  # while the commands are imported; later, the group of commands reports it
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run() -> None:
+    try:
         import click
         import rich  # noqa: F401
     except ImportError as error:

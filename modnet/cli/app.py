@@ -17,7 +17,7 @@ from modnet.cli import next_steps
 from modnet.cli.command import CLICKS_NARROWEST, Commands
 from modnet.cli.commands import COMMANDS, HEADINGS
 from modnet.cli.failures import INTERRUPTED, first_line, report, warn
-from modnet.cli.output import discard, echo, room
+from modnet.cli.output import discard, echo, of_screen, room
 from modnet.cli.status import Status
 from modnet.waiting import listening
 from modnet.words import harmless
@@ -65,7 +65,7 @@ class CommandGroup(Commands):
             discard(sys.stdout)
             raise click.exceptions.Exit(0) from None
         except OSError as error:
-            raise click.exceptions.Exit(report(error)) from None
+            raise click.exceptions.Exit(report(error if error.filename else of_screen(error))) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.color = False if "NO_COLOR" in os.environ else None

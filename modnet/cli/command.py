@@ -17,6 +17,9 @@ from modnet.words import did_you_mean
 CLICKS_NARROWEST = 52
 """On a narrower terminal, the help texts of click are wider than the terminal, unless click is told the width."""
 
+OF_PLUGINS = {"import-weights": "modnet-torch", "sample": "modnet-text", "serve": "modnet-serve"}
+"""Command -> the plugin of this repository that has it, for messages."""
+
 Parameter = Callable[[], click.Parameter]
 """What makes an argument or option: they take time to make, and a process wants those of one command."""
 
@@ -83,6 +86,10 @@ class _Formatter(click.HelpFormatter):
         super().write_dl(rows, min(col_max, self.width // 3) if narrow else col_max, col_spacing)
 
 
+MOST_NAMED = 8
+"""So many commands of a group a message names."""
+
+
 class _Context(click.Context):
     formatter_class = _Formatter
 
@@ -97,8 +104,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            near = did_you_mean(name, self.list_commands(ctx))
-            ctx.fail(f'unknown command "{name}"{near or f"; {ctx.command_path} --help lists them"}')
+            ctx.fail(f'unknown command "{name}"{self._advice(ctx, name)}')
         found, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             command.context_class = _Context
@@ -108,6 +114,16 @@ class Commands(click.Group):
                 expanding.__dict__.update(vars(parameter.type))
                 parameter.type = expanding
         return found, command, rest
+
+    def _advice(self, ctx: click.Context, name: str) -> str:
+        names = self.list_commands(ctx)
+        if near := did_you_mean(name, names):
+            return near
+        if ctx.parent is None and name in OF_PLUGINS:
+            return f"; it comes with pip install {OF_PLUGINS[name]}"
+        if len(names) <= MOST_NAMED:
+            return f"; expected one of {', '.join(names)}"
+        return f"; {ctx.command_path} --help lists them"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import click
@@ -47,7 +48,7 @@ def _told(error: Exception) -> tuple[int, str]:
         return FAILED, f"not enough memory{f': {message}' if message else ''}"
     if isinstance(error, OSError):
         reason = (error.strerror or message).lower() + _advice(error)
-        wrong = isinstance(error, WRONG_PLACE)
+        wrong = isinstance(error, WRONG_PLACE) or error.errno == errno.EROFS
         return WRONG_INPUT if wrong else FAILED, f"{error.filename}: {reason}" if error.filename else reason
     where = "this is an unexpected error; modnet --debug shows where it happened"
     return FAILED, f"{type(error).__name__}: {message}\n{where}"

@@ -45,9 +45,14 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, styled: bool 
         click.echo(str(text) if styled else harmless(str(text)), err=err, nl=nl)
     except BrokenPipeError:
         discard(sys.stderr if err else sys.stdout)
-    except OSError:
+    except OSError as error:
         if not err:
-            raise
+            raise of_screen(error) from None
+
+
+def of_screen(error: OSError) -> OSError:
+    """The error of a write to standard output, which says so: the system names no file."""
+    return OSError(error.errno, error.strerror or str(error), "standard output")
 
 
 def tell(text: object, *, err: bool = False) -> None:

@@ -8,11 +8,20 @@ import re
 import tempfile
 from pathlib import Path
 
+import click
+
 from modnet.errors import ModelFileError, ModnetError, NotAModelFile
 from modnet.model.atomic import require_name
 from modnet.model.formats import check_format, formats, is_own
 from modnet.model.reader import read_header
 from modnet.plugins.registry import default_registry
+
+
+def by_option() -> str:
+    """How the running command is told another file, for messages: with -o, unless it has no such option."""
+    context = click.get_current_context(silent=True)
+    without = context is not None and all("-o" not in parameter.opts for parameter in context.command.params)
+    return "" if without else " with -o"
 
 
 def check_place(path: Path) -> None:
@@ -26,13 +35,13 @@ def check_place(path: Path) -> None:
         path.lstat()
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise ModnetError(f"{path}: this name is too long; choose another with -o") from None
+            raise ModnetError(f"{path}: this name is too long; choose another{by_option()}") from None
     if path.is_dir():
-        raise ModnetError(f"{path}: this is a folder; name a file in it with -o")
+        raise ModnetError(f"{path}: this is a folder; name a file in it{by_option()}")
     _check_name(path)
     folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if not folder.is_dir():
-        raise ModnetError(f"{path}: there is no folder {folder}; create it, or choose another file with -o")
+        raise ModnetError(f"{path}: there is no folder {folder}; create it, or choose another file{by_option()}")
     try:
         # By writing, since permissions are not enough: there are read-only file systems, quotas and attributes.
         with tempfile.TemporaryFile(dir=folder):
@@ -40,7 +49,7 @@ def check_place(path: Path) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ModnetError(
-            f"{path}: the folder {folder} cannot be written to ({reason}); choose another file with -o"
+            f"{path}: the folder {folder} cannot be written to ({reason}); choose another file{by_option()}"
         ) from None
 
 
@@ -53,7 +62,7 @@ def _check_name(path: Path) -> None:
     try:
         require_name(path)
     except NotAModelFile:
-        raise ModnetError(f"{path}: this is an open file, not the name of one; name a file with -o") from None
+        raise ModnetError(f"{path}: this is an open file, not the name of one; name a file{by_option()}") from None
 
 
 def check_output(path: Path) -> None:
@@ -72,7 +81,7 @@ def check_output(path: Path) -> None:
         except NotAModelFile as error:
             found = error.what.partition("; ")[0]
             raise NotAModelFile(
-                path, f"{found}, not a model file; it is not overwritten: choose another file with -o"
+                path, f"{found}, not a model file; it is not overwritten: choose another file{by_option()}"
             ) from None
         except ModelFileError:
             pass  # damaged, or of another version, but a model file, which may be replaced

@@ -15,7 +15,8 @@ import numpy as np
 from modnet.arrays import Array
 from modnet.cli.cells import Joined, warn_of_formulas
 from modnet.cli.forms import SPELLED, TEXTS, Named, encoded, npz, write_by_plugin
-from modnet.cli.places import check_place
+from modnet.cli.output import of_screen
+from modnet.cli.places import by_option, check_place
 from modnet.cli.predicted import Account, Faults, Predicted, Predictor, blanked
 from modnet.cli.threshold import Decision, decisions
 from modnet.data.column import Column
@@ -105,8 +106,17 @@ def write(tables: Iterable[Named], form: str, output: str) -> None:
         replace_file(output, encoded(TEXTS[form](tables), output), durable=False)
     else:
         for text in TEXTS[form](tables):
-            sys.stdout.write(text)
-            sys.stdout.flush()  # who reads along gets each block at once
+            _print(text)
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()  # who reads along gets each block at once
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise of_screen(error) from None
 
 
 def check_not_input(output: str, **inputs: str) -> None:
@@ -114,7 +124,7 @@ def check_not_input(output: str, **inputs: str) -> None:
     check_place(Path(output))
     for what, given in inputs.items():
         if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
-            raise click.UsageError(f"{output}: this is the {what}; name another file with -o")
+            raise click.UsageError(f"{output}: this is the {what}; name another file{by_option()}")
 
 
 class Names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
@@ -238,6 +239,8 @@ class DataSpec(Configuration):
         self._check_split()
 
     def _check_split(self) -> None:
+        _check_share("validation", self.validation)
+        _check_share("test", self.test)
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if sum(shares) >= 1:
             raise ValueError(f"validation and test take {sum(shares):g} of the rows; nothing is left to train on")
@@ -305,6 +308,13 @@ class DataSpec(Configuration):
         declared = self.columns.get(column, ColumnSpec())
         values = {*(declared.categories or ()), *([""] if declared.kind in EMPTY_IS_VALUE else [])}
         return {*self.missing_values, *declared.missing_values}.difference(values)
+
+
+def _check_share(name: str, value: object) -> None:
+    """Refuses a text that looks like a share, and would be the name of a file."""
+    if isinstance(value, str) and (share := re.fullmatch(r"0[.,](\d{1,6})|(\d{1,2})\s*%", value)):
+        meant = float(f"0.{share[1]}") if share[1] else int(share[2]) / 100
+        raise ValueError(f"{name} = {show(value)} is the name of a file; for a share write {name} = {meant:g}")
 
 
 def _check_twice(what: str, names: Sequence[str]) -> None:

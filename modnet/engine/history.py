@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modnet.arrays import Array
-from modnet.words import did_you_mean
+from modnet.words import counted, did_you_mean
 
 if TYPE_CHECKING:
     import os
@@ -97,7 +97,7 @@ class History(Mapping[str, Array]):
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in self.last().items() if isinstance(value, float))
-        return f"<History of {self.epochs} epochs: {figures}>"
+        return f"<History of {counted(self.epochs, 'epoch')}{': ' if figures else ''}{figures}>"
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draws the loss, and each metric, over the epochs, training and validation together.

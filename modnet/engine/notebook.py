@@ -32,7 +32,7 @@ def network_html(network: BuiltGraph) -> str:
     title = f"Network of {counted(len(network.graph.nodes), 'node')}, {counted(summary.parameters, 'parameter')}"
     if drawing is None:
         return html.block(title, html.scrolled(nodes, HIGHEST))
-    return html.block(title, html.scrolled(drawing.inline(), HIGHEST), html.folded("nodes and their sizes", nodes))
+    return html.block(title, html.scrolled(drawing.in_notebook(), HIGHEST), html.folded("nodes and their sizes", nodes))
 
 
 def _more(count: int, columns: int) -> Iterator[tuple[str, ...]]:
@@ -41,16 +41,20 @@ def _more(count: int, columns: int) -> Iterator[tuple[str, ...]]:
 
 
 def history_html(history: Any, title: str = "") -> str:
-    """A `History`: its curves, and the figures of the last epoch, or of the best one if its weights were restored."""
+    """A `History`: its curves, and the figures of the last epoch, or of the best one if its weights were restored.
+
+    Args:
+        title: what is written above; it also says why the training stopped.
+    """
+    ended = [f"stopped: {history.stopped}"] if history.stopped and not title else []
     title = title or f"History of {counted(history.epochs, 'epoch')}"
     panels = panels_of(history)
     if not panels:
         return html.block(title)
-    ended = [f"stopped: {history.stopped}"] if history.stopped else []
     if history.restored:
         ended.append(f"weights of epoch {', '.join(map(str, history.restored))}")
     remark = html.line("; ".join(ended)) if ended else ""
-    curves = curves_drawing(panels, "The figures of each epoch").inline()
+    curves = curves_drawing(panels, "The figures of each epoch").in_notebook()
     return html.block(title, curves, remark, html.table((f"epoch {history.epochs}", *_SPLITS), _last(history)))
 
 

@@ -27,6 +27,12 @@ class Callback(Component):
     kind = "callback"
     of_one_run: ClassVar[bool] = False
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"{self._label()} is immutable: give it a field {name}, or, for what changes during a run, let join(run) "
+            "return an object of its own"
+        )
+
     def join(self, run: Any) -> object:
         """The object that takes part in a run for this callback: its methods `modnet_*` are called at the events.
 

@@ -231,7 +231,9 @@ class Header:
         """Raises NewerFormat if the file uses any feature of later formats: this version knows none."""
         if self.features:
             names = ", ".join(itemised(map(legible, self.features)))
-            raise NewerFormat(path, f"needs a newer {CORE}: it uses {names}", "header.features")
+            release = _newer_release(self.values)
+            wrote = f"; {CORE} {release} has written it:  pip install '{CORE}>={release}'" if release else ""
+            raise NewerFormat(path, f"needs a newer {CORE}: it uses {names}{wrote}", "header.features")
 
     def require_spec(self) -> StoredSpec:
         """The spec of the network. Raises Fault if the file has none."""
@@ -262,14 +264,21 @@ def naming_newer_release(path: str | PathLike[str], values: Mapping[str, Any]) -
     try:
         yield
     except (Fault, MalformedFile) as error:
-        made_by = values.get("made_by")
-        release = made_by.get(CORE) if type(made_by) is dict else None
-        known = type(release) is str and VERSION.fullmatch(release) is not None
-        if not known or not is_older(modnet.__version__, str(release)):
+        release = _newer_release(values)
+        if not release:
             raise
         advice = f"written with {CORE} {release}, which may know more than {modnet.__version__}, which is installed"
         # First, since the faults can be many and a message is cut.
         raise NewerFormat(path, f"{advice}:  pip install '{CORE}>={release}'\n{error.what}", error.where) from None
+
+
+def _newer_release(values: Mapping[str, Any]) -> str:
+    """The release of the core that has written a file, if it is newer than this one; otherwise empty."""
+    made_by = values.get("made_by")
+    release = made_by.get(CORE) if type(made_by) is dict else None
+    if type(release) is not str or VERSION.fullmatch(release) is None or not is_older(modnet.__version__, release):
+        return ""
+    return release
 
 
 def _table(value: Any) -> dict[str, Any] | None:

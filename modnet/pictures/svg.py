@@ -11,6 +11,8 @@ from modnet.words import printable
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 
+UNTRUSTED = "Jupyter shows this picture when the notebook is trusted, or when you run the cell."
+
 MARGIN = 12
 """Around a picture that is a file, in pixels."""
 
@@ -36,9 +38,23 @@ class Drawing(Record):
 
     def inline(self) -> str:
         """An element `svg` for a page, which gives it its colour and its background."""
+        return self._inline()
+
+    def in_notebook(self) -> str:
+        """An element for a notebook.
+
+        In a notebook that is not trusted, Jupyter removes the elements of SVG and leaves their texts. They have no size
+        then, and a note says why there is no picture.
+        """
+        note = (
+            f'<foreignObject display="none"><span style="font-size: 13px">{escaped(UNTRUSTED)}</span></foreignObject>'
+        )
+        return f'<div style="font-size: 0px">{self._inline(note)}</div>'
+
+    def _inline(self, last: str = "") -> str:
         box = f"0 0 {self.width:.0f} {self.height:.0f}"
         size = f'width="{self.width:.0f}" height="{self.height:.0f}" style="max-width: 100%; height: auto"'
-        return f"{_opening(box, size)}<title>{escaped(self.title)}</title>{self.body}</svg>"
+        return f"{_opening(box, size)}<title>{escaped(self.title)}</title>{self.body}{last}</svg>"
 
     def file(self) -> str:
         """The content of a file: it has a background of its own, light or dark as the reader's system is."""
@@ -50,7 +66,7 @@ class Drawing(Record):
         return f"{_opening(box, size)}{title}{THEME}{paper}\n{self.body}</svg>\n"
 
     def _repr_html_(self) -> str:
-        return self.inline()
+        return self.in_notebook()
 
     def __repr__(self) -> str:
         return f"<Drawing: {self.title}, {self.width:.0f} x {self.height:.0f}>"

@@ -22,6 +22,11 @@ def events_of(member: object) -> list[str]:
     ]
 
 
+def _foreign_events(member: object) -> list[str]:
+    """The methods of a callback that has no event of modnet, but some as other libraries name them: `on_epoch_end`."""
+    return [name for name in dir(type(member)) if name.startswith("on_")] if isinstance(member, Callback) else []
+
+
 class _Member:
     """A participant of a run, as pluggy sees it: only the events that it implements.
 
@@ -32,7 +37,7 @@ class _Member:
     """
 
     def __init__(self, member: object) -> None:
-        for name in events_of(member):
+        for name in events_of(member) or _foreign_events(member):
             where = f"{type(member).__name__}.{name}"
             if name not in EVENTS:
                 raise BrokenPlugin(f"{where}: there is no such event; expected one of: {', '.join(sorted(EVENTS))}")

@@ -199,7 +199,8 @@ class Registry:
         kinds = [other for other, known in self._keys() if known == name]
         if kinds:
             found = _with_article(min(kinds, key=list(KINDS).index))
-            return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}")
+            meant = did_you_mean(name, self.names(kind))
+            return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}{meant}")
         suggestion = did_you_mean(name, self.names(kind))
         hint = f"no installed plugin has this {kind.kind}; `modnet plugins --all` lists all components"
         return UnknownType(f"unknown {what}{suggestion}", "" if suggestion else hint)

@@ -48,15 +48,19 @@ class LiveCurves:
             steps = f" of {run.batches_per_epoch:,}" if run.batches_per_epoch else ""
             step = f"step {run.batches_done:,}{steps}" if run.batches_done else "done"
             loss = number_text(run.loss)
-            self._show(run, f"epoch {run.epoch} of {run.training.epochs}, {step}, loss {loss}{_seconds(run)}")
+            self._show(run, f"{_epoch(run)}, {step}, loss {loss}{_seconds(run)}")
 
     def modnet_epoch_ended(self, run: Run) -> None:
         if time.perf_counter() - self._shown_at > INTERVAL:
-            self._show(run, f"epoch {run.epoch} of {run.training.epochs} done{_seconds(run)}")
+            self._show(run, f"{_epoch(run)} done{_seconds(run)}")
 
     def modnet_training_ended(self, run: Run) -> None:
-        ended = f"stopped after {counted(run.history.epochs, 'epoch')}: {run.stopped}" if run.stopped else ""
-        self._show(run, f"{ended or counted(run.history.epochs, 'epoch')}{_seconds(run)}")
+        epochs = counted(run.history.epochs, "epoch")
+        if run.failed:
+            ended = f"ended by an error after {epochs}"
+        else:
+            ended = f"stopped after {epochs}: {run.stopped}" if run.stopped else epochs
+        self._show(run, f"{ended}{_seconds(run)}")
 
     def _show(self, run: Run, title: str) -> None:
         drawn = _Shown(self._html(run.history, title), title)
@@ -66,6 +70,10 @@ class LiveCurves:
             else:
                 self._handle.update(drawn)
         self._shown_at = time.perf_counter()
+
+
+def _epoch(run: Run) -> str:
+    return f"epoch {run.epoch:,} of {run.training.epochs:,}"
 
 
 def _seconds(run: Run) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import modnet
+from modnet.cli.command import OF_PLUGINS, Commands
 from modnet.cli.commands import BODIES, COMMANDS
 from tests.cli.test_train import start
 
@@ -125,3 +126,26 @@ def test_the_schema_of_a_spec(run):
     assert "network" in json.loads(shown)["properties"]
     run("schema", "-o", "schema.json")
     assert Path("schema.json").read_text() == shown
+
+
+@pytest.mark.parametrize("name", OF_PLUGINS)
+def test_a_command_of_a_plugin_that_is_not_installed_says_what_installs_it(name):
+    from click.testing import CliRunner
+
+    found = CliRunner().invoke(Commands("modnet"), [name], prog_name="modnet")
+    assert found.exit_code == 2
+    assert f'unknown command "{name}"; it comes with pip install {OF_PLUGINS[name]}' in found.output
+    readme = Path(__file__).parents[2] / "plugins" / OF_PLUGINS[name] / "README.md"
+    assert f"modnet {name} " in readme.read_text(encoding="utf-8")
+
+
+def test_ctrl_c_before_the_command_is_imported_gives_no_traceback(monkeypatch, capsys):
+    import modnet.cli
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(modnet.cli, "_run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        modnet.cli.main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "interrupted\n")

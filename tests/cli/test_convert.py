@@ -52,7 +52,8 @@ def test_a_model_file_is_copied(run, model):
         (["m.modnet", "--option", "bits=16"], '"bits" is no option of .modnet files, which have none'),
         (["m.arrays", "--option", "bits"], "--option bits: expected NAME=VALUE, such as opset=18"),
         (["m.arrays", "--option", "bits=1", "--option", "bits=2"], "--option bits=2: bits is given twice"),
-        (["nowhere/m.arrays"], "there is no folder nowhere"),
+        (["nowhere/m.arrays"], "there is no folder nowhere; create it, or choose another file\n"),
+        (["pets.csv"], "not a model file; it is not overwritten: choose another file\n"),
     ],
 )
 def test_mistakes(run, model, plugin, arguments, message):

@@ -56,12 +56,14 @@ def test_json_of_a_long_text_is_printed_in_pieces(character, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-@pytest.mark.parametrize("command", ["--help", "--version", "train --help", "schema"])
-def test_a_screen_that_cannot_be_written_to_is_told(run, command):
+@pytest.mark.parametrize(
+    "command", ["--help", "--version", "schema", "inspect pets.modnet", "predict pets.modnet pets.csv"]
+)
+def test_a_screen_that_cannot_be_written_to_is_told(run, model, command):
     with open("/dev/full", "w") as full:
         process = start(*command.split(), stdout=full, stderr=subprocess.PIPE)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (1, "error: no space left on device\n")
+    assert (process.returncode, err) == (1, "error: standard output: no space left on device\n")
 
 
 @pytest.mark.parametrize("there", [True, False])

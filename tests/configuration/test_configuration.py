@@ -542,6 +542,49 @@ def test_the_nearest_name(name, found):
     assert did_you_mean(name, names) == (f'; did you mean "{found}"?' if found else "")
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("lr", "learning_rate"),
+        ("cos", "cosine"),
+        ("RMSE", "root_mean_squared_error"),
+        ("cosine_annealing", "cosine"),
+        ("units", "out_features"),
+        ("in_features", None),
+        ("wz", None),  # two have these initials
+    ],
+)
+def test_the_nearest_name_for_one_of_another_kind(name, found):
+    names = ["learning_rate", "root_mean_squared_error", "cosine", "out_features", "wide_zone", "west_zone"]
+    assert nearest(name, names) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ({"count": "3"}, "write 3"),
+        ({"count": 3.0}, "write 3"),
+        ({"share": "20%"}, "write 0.2"),
+        ({"sizes": 4}, "write [4]"),
+        ({"sizes": "4"}, ""),
+        ({"is_on": "True"}, "write true"),
+        ({"count": "many"}, ""),
+        ({"tables": {"a": 1}}, "put it into brackets: [{ ... }]"),
+    ],
+)
+def test_a_value_in_another_notation_has_a_hint(value, hint):
+    class Hinted(Configuration):
+        count: int = 1
+        share: float = 0.5
+        sizes: tuple[int, ...] = ()
+        is_on: bool = True
+        tables: tuple[dict[str, int], ...] = ()
+
+    reading = Reading(Reader())
+    assert Hinted.from_table(value, (), reading) is INVALID
+    assert [problem.hint for problem in reading.problems] == [hint]
+
+
 def test_the_nearest_name_is_looked_for_among_a_bounded_number(monkeypatch):
     import difflib
 

@@ -68,6 +68,11 @@ def test_features_are_refused_where_the_network_is_asked_for():
     header = Header.parse({"features": ["sparse"]})
     with pytest.raises(NewerFormat, match=r"model: header\.features: needs a newer modnet-core: it uses sparse"):
         header.require_features("model")
+    newer = Header.parse({"features": ["sparse"], "made_by": {"modnet-core": "99.0"}})
+    with pytest.raises(
+        NewerFormat, match=r"it uses sparse; modnet-core 99\.0 has written it:  pip install 'modnet-core>="
+    ):
+        newer.require_features("model")
 
 
 def test_a_file_that_is_not_open_is_named():

@@ -6,7 +6,7 @@ import pytest
 
 from modnet.pictures import html
 from modnet.pictures.curves import MOST_POINTS, Panel, curves_drawing
-from modnet.pictures.svg import Drawing, escaped, text_at
+from modnet.pictures.svg import UNTRUSTED, Drawing, escaped, text_at
 
 HOSTILE = "<script>alert('x')</script>\" onload=\"x()\x00\x1b[2J &lt;"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -33,6 +33,19 @@ def test_nothing_in_a_text_is_an_element_or_ends_an_attribute():
         assert [key for element in found.iter() for key in element.attrib if key.startswith("on")] == []
         assert found.find(f"{SVG}title").text.startswith("<script>")
     assert "\x00" not in escaped(HOSTILE)
+
+
+def test_without_its_elements_a_drawing_is_a_note():
+    """As Jupyter shows it in a notebook that is not trusted: other elements are removed, and their texts are left."""
+    drawing = Drawing(text_at(5, 10, "a < b", size=11), 40, 20, "A picture")
+    outer = ET.fromstring(drawing.in_notebook())
+    (note,) = outer.iter(f"{SVG}foreignObject")
+    assert (outer.tag, outer.get("style"), note.get("display")) == ("div", "font-size: 0px", "none")
+    # An element of HTML without a namespace in SVG, which an HTML parser keeps in a foreignObject.
+    assert [(element.tag, element.get("style"), element.text) for element in note] == [
+        (f"{SVG}span", "font-size: 13px", UNTRUSTED)
+    ]
+    assert ET.fromstring(drawing._repr_html_()).find(f"{SVG}svg/{SVG}text").get("font-size") == "11"
 
 
 def test_tables_and_code_are_escaped():

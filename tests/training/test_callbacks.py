@@ -101,6 +101,23 @@ def test_an_event_that_does_not_exist_is_refused():
         modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Misspelt()])
 
 
+def test_the_events_of_another_library_are_refused():
+    class Foreign(Callback, type="foreign"):
+        def on_epoch_end(self, epoch, logs=None): ...
+
+    with pytest.raises(modnet.BrokenPlugin, match=r"Foreign\.on_epoch_end: there is no such event; expected one of: "):
+        modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Foreign()])
+
+
+def test_a_callback_that_changes_itself_says_where_its_state_belongs():
+    class Counting(Callback, type="counting"):
+        def modnet_epoch_ended(self, run):
+            self.epochs = run.epoch
+
+    with pytest.raises(AttributeError, match=r"counting is immutable: give it a field epochs, or, .* let join\(run\)"):
+        modnet.train(modnet.build(SPEC), *blobs(32), callbacks=[Counting()])
+
+
 def test_a_callback_may_change_the_gradients_before_the_step():
     class Freeze(Callback, type="freeze"):
         def modnet_reduce_gradients(self, run, gradients):

@@ -69,7 +69,21 @@ def test_why_it_stopped_is_shown(notebook):
     network = modnet.build({"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}})
     callbacks = [{"type": "early_stopping", "patience": 1}, "progress"]
     modnet.train(network, x, x[:, :1], loss="mse", epochs=50, validation=0.2, callbacks=callbacks)
-    assert notebook.shown[-1][0].startswith("stopped after ")
+    title, page = notebook.shown[-1]
+    assert title.startswith("stopped after ")
+    assert page.count("has not improved") == 1
+
+
+def test_an_error_is_shown_as_the_end(notebook):
+    class Failing(modnet.Callback):
+        def modnet_epoch_ended(self, run):
+            raise RuntimeError
+
+    x = np.zeros((40, 2))
+    network = modnet.build({"network": {"input": [2], "layers": [{"type": "linear", "out_features": 1}]}})
+    with pytest.raises(RuntimeError):
+        modnet.train(network, x, x[:, :1], loss="mse", epochs=3, callbacks=["progress", Failing()])
+    assert notebook.shown[-1][0].startswith("ended by an error after 1 epoch")
 
 
 def test_elsewhere_it_prints_lines(monkeypatch, capsys):
@@ -102,6 +116,6 @@ history = modnet.train(network, x, x[:, :1], loss="mse", epochs=3, callbacks=["p
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     shown = [[output["data"] for output in cell["outputs"] if "data" in output] for cell in notebook.cells]
     assert [len(outputs) for outputs in shown] == [1] * len(cells)
-    assert all(outputs[0]["text/html"].startswith(("<div>", "<svg")) for outputs in shown)
+    assert all(outputs[0]["text/html"].startswith("<div") for outputs in shown)
     assert shown[0][0]["text/plain"].startswith("3 epochs, ")
     assert "<polyline" in shown[0][0]["text/html"]

@@ -120,8 +120,16 @@ def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
         ):
             problems.append(f"the input {given.name}, which {described(kind)}")
     if problems:
-        raise NotImportable(f"modnet has nothing for {'; '.join(problems)}")
+        raise NotImportable(f"modnet has nothing for {'; '.join(problems)}{_advice(model)}")
     return model
+
+
+def _advice(model: onnx.ModelProto) -> str:
+    """What to do about a file that modnet has written with the columns of a table."""
+    if all((entry.key, entry.value) != ("modnet.inputs", "columns") for entry in model.metadata_props):
+        return ""
+    advice = "use the model file that it was made from, or write it with the option inputs=encoded"
+    return f"; the file prepares the rows of a table, which is only for other programs: {advice}"
 
 
 def readings(model: onnx.ModelProto) -> Iterator[Mapping[str, int] | None]:

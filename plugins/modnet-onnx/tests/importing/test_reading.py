@@ -80,6 +80,22 @@ def test_what_cannot_be_read_is_listed_at_once():
         imported(model(*nodes, inputs=[X, texts], c=np.array(True)))
 
 
+def test_a_file_with_the_columns_of_a_table_says_what_can_be_read(tmp_path):
+    rows = [{"size": place, "kind": "ab"[place % 2], "sort": "xy"[place % 2]} for place in range(20)]
+    layers = [{"type": "linear", "out_features": 2}, "softmax"]
+    spec = {
+        "network": {"input": [3], "layers": layers},
+        "training": {"loss": "cross_entropy", "epochs": 1},
+        "data": {"target": "sort"},
+    }
+    network = modnet.train(spec, rows).network
+    modnet.save(network, tmp_path / "columns.onnx")
+    with pytest.raises(modnet.DataError, match=r"use the model file .*, or write it with the option inputs=encoded"):
+        modnet.load(tmp_path / "columns.onnx")
+    modnet.save(network, tmp_path / "encoded.onnx", options={"inputs": "encoded"})
+    assert modnet.load(tmp_path / "encoded.onnx").forward([[0, 0, 1]]).shape == (1, 2)
+
+
 def test_an_output_of_texts_is_refused():
     kind = helper.make_tensor_value_info("y", TensorProto.STRING, None)
     nodes = [
