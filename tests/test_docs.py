@@ -355,3 +355,9 @@ def test_no_file_has_a_path_of_the_machine_that_it_was_made_on():
     places = {str(place).encode() for place in (ROOT, Path.home(), sys.prefix)} - {b"/"}
     machine = re.compile(rb"(?<![\w.~-])(?:" + b"|".join(map(re.escape, places)) + rb")/")
     assert [path for path in files_of_the_project() if machine.search(path.read_bytes())] == []
+
+
+def test_the_reference_names_no_component_without_a_type():
+    pages = sorted((ROOT / "docs" / "reference").rglob("*.md"))
+    assert pages
+    assert [page.name for page in pages if 'type = ""' in page.read_text(encoding="utf-8")] == []
