@@ -84,28 +84,6 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     key = name.replace("_", "").replace("-", "").lower()
     if key in folded:
         return folded[key]
-    words = name.lower().replace("-", "_")
-    if words in NAMES_ELSEWHERE and NAMES_ELSEWHERE[words] in (None, *candidates):
-        return NAMES_ELSEWHERE[words]
-    return _abbreviated(words, candidates) or _similar(key, folded) or _within(words, candidates)
-
-
-def _abbreviated(name: str, names: Sequence[str]) -> str | None:
-    """The only one of `names` that begins so, `accuracy` for `acc`, or whose words do, `learning_rate` for `lr`."""
-    longer = [known for known in names if len(name) > 2 and known.startswith(name)]
-    if len(longer) == 1:
-        return longer[0]
-    short = [known for known in names if "_" in known and "".join(part[:1] for part in known.split("_")) == name]
-    return short[0] if len(short) == 1 else None
-
-
-def _within(name: str, names: Sequence[str]) -> str | None:
-    """The longest of `names` that is a word, or several, of the name: `cosine` in `cosine_annealing`."""
-    return max((known for known in names if known and f"_{known}_" in f"_{name}_"), key=len, default=None)
-
-
-def _similar(key: str, folded: Mapping[str, str]) -> str | None:
-    """The value of the most similar key, or None."""
     import difflib  # only for messages
     import heapq
 
@@ -124,9 +102,37 @@ def _similar(key: str, folded: Mapping[str, str]) -> str | None:
     return folded[found[0]] if found else None
 
 
+def nearest_term(name: str, terms: Sequence[str]) -> str | None:
+    """As `nearest`, for a term of modnet, of which people know other names, beginnings and initials."""
+    words = name.lower().replace("-", "_")
+    if len(name) > LONGEST_CANDIDATE or words in terms:
+        return nearest(name, terms)
+    if words in NAMES_ELSEWHERE and NAMES_ELSEWHERE[words] in (None, *terms):
+        return NAMES_ELSEWHERE[words]
+    within = max((term for term in terms if f"_{term}_" in f"_{words}_"), key=len, default=None)
+    return _abbreviated(words, terms) or nearest(name, terms) or within
+
+
+def _abbreviated(name: str, terms: Sequence[str]) -> str | None:
+    """The only term that begins so, `accuracy` for `acc`, or whose words do, `learning_rate` for `lr`."""
+    longer = [term for term in terms if len(name) > 2 and term.startswith(name)]
+    if len(longer) == 1:
+        return longer[0]
+    short = [term for term in terms if "_" in term and "".join(part[:1] for part in term.split("_")) == name]
+    return short[0] if len(short) == 1 else None
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`; did you mean "x"?`, or "" where nothing is near."""
-    found = nearest(name, names)
+    return _question(nearest(name, names))
+
+
+def did_you_mean_term(name: str, terms: Sequence[str]) -> str:
+    """As `did_you_mean`, for a term of modnet."""
+    return _question(nearest_term(name, terms))
+
+
+def _question(found: str | None) -> str:
     return f"; did you mean {show(found)}?" if found else ""
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 from modnet.configuration.bounds import UNBOUNDED, Bounds
 from modnet.configuration.reading import INVALID, Reader, Reading
 from modnet.errors import Problem
-from modnet.words import Path, did_you_mean, show
+from modnet.words import Path, did_you_mean_term, show
 
 Schema = dict[str, Any]
 
@@ -227,7 +227,7 @@ class OneOf(Checker):
         if any(type(value) is type(choice) and value == choice for choice in self.choices):
             return value
         words = [choice for choice in self.choices if isinstance(choice, str)]
-        suggestion = did_you_mean(value, words) if isinstance(value, str) else ""
+        suggestion = did_you_mean_term(value, words) if isinstance(value, str) else ""
         return reading.problem(path, f"expected {self.describe()}, found {show(value)}{suggestion}")
 
     def describe(self, plural: bool = False) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
 from modnet.errors import Problem, SpecError
-from modnet.words import Path, nearest, path_text, show
+from modnet.words import Path, nearest_term, path_text, show
 
 DEEPEST = 64
 """How deeply tables and lists may be nested: checkers recurse, and a hostile file must not exhaust Python's stack."""
@@ -83,7 +83,7 @@ class Reading:
 
     def unknown_key(self, path: Path, key: Any, known: Sequence[str]) -> str | None:
         """Notes a key that is not among `known`, and returns the one that was probably meant."""
-        meant = nearest(str(key), known)
+        meant = nearest_term(str(key), known)
         if meant:
             rest = f"; did you mean {show(meant)}?"
         elif home := self.reader.home_of(str(key)) if self.reader else "":

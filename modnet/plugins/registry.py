@@ -16,7 +16,7 @@ from modnet.plugins.distributions import entry_points_of_distribution, installed
 from modnet.plugins.known import distribution_of
 from modnet.records import Record
 from modnet.threads import lock_for_filling
-from modnet.words import did_you_mean, show
+from modnet.words import did_you_mean, did_you_mean_term, show
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -200,11 +200,11 @@ class Registry:
         kinds = [other for other, known in self._keys() if known == name]
         if kinds:
             found = _with_article(min(kinds, key=list(KINDS).index))
-            meant = did_you_mean(name, self.names(kind))
+            meant = did_you_mean_term(name, self.names(kind))
             return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}{meant}")
         if plugin := distribution_of(name):
             return UnknownType(f"unknown {what}", f"it comes with the plugin {plugin}:  pip install {plugin}")
-        suggestion = did_you_mean(name, self.names(kind))
+        suggestion = did_you_mean_term(name, self.names(kind))
         hint = f"no installed plugin has this {kind.kind}; `modnet plugins --all` lists all components"
         for point, fault in self.strays:
             if point.name == name and point.dist is not None:

@@ -16,7 +16,7 @@ from modnet.configuration.reading import DEEPEST, INVALID, Reader, Reading
 from modnet.errors import SpecError
 from modnet.initializers import Constant, Zeros
 from modnet.kinds.initializer import Initializer
-from modnet.words import did_you_mean, nearest, path_text, show
+from modnet.words import did_you_mean, nearest, nearest_term, path_text, show
 
 
 class Point(Configuration):
@@ -556,7 +556,7 @@ def test_the_nearest_name(name, found):
 )
 def test_the_nearest_name_for_one_of_another_kind(name, found):
     names = ["learning_rate", "root_mean_squared_error", "cosine", "out_features", "wide_zone", "west_zone"]
-    assert nearest(name, names) == found
+    assert nearest_term(name, names) == found
 
 
 @pytest.mark.parametrize(
