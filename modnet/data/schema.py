@@ -380,12 +380,14 @@ class DataSchema(Configuration):
         if shape == (width,) or (shape == (1,) and len(classes) == 2 and columns[0].kind != "labels"):
             return
         target = (
-            f"column {columns[0].name} has {width} {_noun(columns[0])}: {shorten(classes)}"
+            f"column {columns[0].name} has {_count(columns[0])}: {shorten(classes)}"
             if classes
             else f"its target has {counted(width, 'column')}: {shorten(column.name for column in columns)}"
         )
         hint = f"expected ({width},)"
-        if not classes:  # a loss may compare other shapes, and arrays then have no columns to name the numbers by
+        if classes:
+            hint += f", as with out_features = {width} in the last linear layer"
+        else:  # a loss may compare other shapes, and arrays then have no columns to name the numbers by
             hint += ", a number for each column; for a loss that compares other shapes, give the data as arrays (.npz)"
         raise ShapeError(f"output {show(name)} gives samples of shape {shape}, but {target}", hint)
 
@@ -397,7 +399,7 @@ class DataSchema(Configuration):
     def describe_targets(self) -> str:
         """The targets in a few words: `species (3 classes)`."""
         targets = self._target_columns()
-        words = (f"{c.name} ({len(c.categories)} {_noun(c)})" if c.categories else c.name for c in targets)
+        words = (f"{c.name} ({_count(c)})" if c.categories else c.name for c in targets)
         return shorten(words, 5)
 
     # Plain values
@@ -479,8 +481,10 @@ def labels_text(column: ColumnSchema, has: Array) -> str:
     return f"{column.separator}{blank}".join(column.categories[place] for place in np.flatnonzero(has))
 
 
-def _noun(column: ColumnSchema) -> str:
-    return "labels" if column.kind == "labels" else "classes"
+def _count(column: ColumnSchema) -> str:
+    """`3 classes`, `1 class`, `2 labels`."""
+    count = len(column.categories)
+    return counted(count, "label") if column.kind == "labels" else f"{count:,} class{'' if count == 1 else 'es'}"
 
 
 def _widths(columns: Sequence[ColumnSchema]) -> str:

@@ -463,7 +463,7 @@ def test_shapes_that_fit():
             {"input": (7,)},
             {"output": (4,)},
             'output "output" gives samples of shape (4,), but column species has 3 classes: Adelie, Chinstrap, Gentoo; '
-            "expected (3,)",
+            "expected (3,), as with out_features = 3 in the last linear layer",
         ),
         (
             {"x": (7,)},

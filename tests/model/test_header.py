@@ -10,7 +10,8 @@ from modnet.model.container import Fault
 from modnet.model.header import CARD_KEYS, RULES, Header, automatic_names
 from modnet.model.reader import read_header
 
-SPEC = {"network": {"input": [3], "layers": [{"type": "linear", "out_features": 2, "activation": "relu"}, "softmax"]}}
+HIDDEN = {"type": "linear", "out_features": 4, "activation": "relu"}
+SPEC = {"network": {"input": [3], "layers": [HIDDEN, {"type": "linear", "out_features": 2}, "softmax"]}}
 
 
 @pytest.fixture
@@ -29,9 +30,10 @@ def test_what_is_parsed_is_what_is_written(values):
     assert [(node.name, node.type) for node in header.stored_nodes()] == [
         ("linear_1", "linear"),
         ("relu_1", "relu"),
+        ("linear_2", "linear"),
         ("softmax_1", "softmax"),
     ]
-    assert header.spec.nodes == [["linear_1", "relu_1"], ["softmax_1"]]
+    assert header.spec.nodes == [["linear_1", "relu_1"], ["linear_2"], ["softmax_1"]]
     assert header.spec.training["loss"]["type"] == "cross_entropy"
     assert header.needs[0].distribution == "modnet-core"
     assert (header.metadata, header.results, header.data) == ({"author": "Ada"}, {"curve": [[0, 1.5]]}, {"x": "y"})
