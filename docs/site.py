@@ -8,6 +8,7 @@ source file that a page links to becomes a page with its text. The exit status i
 
 from __future__ import annotations
 
+import argparse
 import fnmatch
 import json
 import os
@@ -254,4 +255,6 @@ def faults_of_site(site: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build"))
+    parser = argparse.ArgumentParser(description="Builds the documentation site, which needs the extra docs.")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build", help="gets pages/ and site/ [build]")
+    sys.exit(main(parser.parse_args().folder))

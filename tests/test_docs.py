@@ -355,3 +355,11 @@ def test_no_file_has_a_path_of_the_machine_that_it_was_made_on():
     places = {str(place).encode() for place in (ROOT, Path.home(), sys.prefix)} - {b"/"}
     machine = re.compile(rb"(?<![\w.~-])(?:" + b"|".join(map(re.escape, places)) + rb")/")
     assert [path for path in files_of_the_project() if machine.search(path.read_bytes())] == []
+
+
+@pytest.mark.parametrize("script", ["docs/site.py", "docs/generate.py"])
+def test_a_script_does_not_take_an_option_for_a_folder(script, tmp_path):
+    shown = subprocess.run([sys.executable, ROOT / script, "--hepl"], cwd=tmp_path, capture_output=True, text=True)
+    assert shown.returncode == 2
+    assert "unrecognized arguments: --hepl" in shown.stderr
+    assert not list(tmp_path.iterdir())
