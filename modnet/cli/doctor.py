@@ -44,7 +44,7 @@ class Finding(NamedTuple):
 
 def run(paths: bool, as_json: bool) -> None:
     known = facts(default_registry(), paths=paths)
-    found = [*_of_products(known), *_of_threads(known), *_of_variables(known), *_of_kernels(known), *_of_plugins(known)]
+    found = [finding for part in PARTS for finding in part(known)]
     if as_json:
         echo_json({**known, "findings": [finding._asdict() for finding in found]})
         return
@@ -150,6 +150,17 @@ def _of_plugins(known: Mapping[str, Any]) -> Iterator[Finding]:
                 f"{plugin['name']} takes {plugin['seconds']:.1f} s to import",
                 "modnet plugins --times shows which part; only commands that use it have to wait",
             )
+
+
+def _of_requirements(known: Mapping[str, Any]) -> Iterator[Finding]:
+    for row in known["too_old"]:
+        yield Finding(
+            f"{row['distribution']} needs {row['needs']}, and {row['installed']} is installed",
+            f"pip install '{row['needs']}'",
+        )
+
+
+PARTS = (_of_requirements, _of_products, _of_threads, _of_variables, _of_kernels, _of_plugins)
 
 
 # The screen
