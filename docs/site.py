@@ -255,6 +255,8 @@ def faults_of_site(site: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Builds the documentation site, which needs the extra docs.")
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build", help="gets pages/ and site/ [build]")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0] + ".")
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", default=ROOT / "build", help="by default build"
+    )
     sys.exit(main(parser.parse_args().folder))

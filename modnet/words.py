@@ -16,6 +16,26 @@ and a message is not worth more time.
 """
 
 
+NAMES_ELSEWHERE: dict[str, str | None] = {
+    "criterion": "loss",
+    "dense": "linear",
+    "fc": "linear",
+    "filters": "out_channels",
+    "fully_connected": "linear",
+    "hidden_units": "out_features",
+    "in_channels": None,
+    "in_features": None,
+    "input_size": None,
+    "logistic": "sigmoid",
+    "max_iter": "epochs",
+    "normalize": "standardize",
+    "p": "rate",
+    "solver": "optimizer",
+    "units": "out_features",
+}
+"""Names of Keras, PyTorch and scikit-learn that look unlike those of modnet; None if there is nothing of the kind."""
+
+
 def show(value: Any) -> str:
     """A value as a message quotes it, in the notation of a spec file."""
     if value is None:
@@ -64,6 +84,28 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     key = name.replace("_", "").replace("-", "").lower()
     if key in folded:
         return folded[key]
+    words = name.lower().replace("-", "_")
+    if words in NAMES_ELSEWHERE and NAMES_ELSEWHERE[words] in (None, *candidates):
+        return NAMES_ELSEWHERE[words]
+    return _abbreviated(words, candidates) or _similar(key, folded) or _within(words, candidates)
+
+
+def _abbreviated(name: str, names: Sequence[str]) -> str | None:
+    """The only one of `names` that begins so, `accuracy` for `acc`, or whose words do, `learning_rate` for `lr`."""
+    longer = [known for known in names if len(name) > 2 and known.startswith(name)]
+    if len(longer) == 1:
+        return longer[0]
+    short = [known for known in names if "_" in known and "".join(part[:1] for part in known.split("_")) == name]
+    return short[0] if len(short) == 1 else None
+
+
+def _within(name: str, names: Sequence[str]) -> str | None:
+    """The longest of `names` that is a word, or several, of the name: `cosine` in `cosine_annealing`."""
+    return max((known for known in names if known and f"_{known}_" in f"_{name}_"), key=len, default=None)
+
+
+def _similar(key: str, folded: Mapping[str, str]) -> str | None:
+    """The value of the most similar key, or None."""
     import difflib  # only for messages
     import heapq
 

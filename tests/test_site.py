@@ -52,6 +52,12 @@ def test_the_navigation_has_every_page_and_no_other(script):
     ]
 
 
+def test_help_builds_nothing(tmp_path):
+    done = subprocess.run([sys.executable, SCRIPT, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "usage: site.py [-h] [FOLDER]" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_links_and_tables_are_those_of_the_site(script):
     page = script.Path("docs/tutorials/table.md")
     text = "[a](../../examples/xor/README.md#beside) [b](../../examples/xor/xor.py) [c](#here) [d](https://numpy.org)\n"

@@ -197,7 +197,7 @@ SWEEPS = {
         (0, 1),
     ),
     "cosine": Sweep(
-        "angle between prediction and target",
+        "angle between prediction and target, in degrees",
         np.linspace(-180.0, 180.0, 121),
         lambda x: np.stack([np.cos(np.radians(x)), np.sin(np.radians(x))], axis=1),
         lambda x: np.stack([-np.sin(np.radians(x)), np.cos(np.radians(x))], axis=1) * np.pi / 180,

@@ -21,7 +21,7 @@ from modnet.kinds.metric import Metric
 from modnet.plugins.registry import Registry
 from modnet.records import Record
 from modnet.training.heads import class_names, decides, has_labels, metrics_by_output
-from modnet.training.run import was_trained_on
+from modnet.training.trained_on import was_trained_on
 from modnet.words import counted, legible
 
 Kind = Literal["classes", "labels", "numbers"]

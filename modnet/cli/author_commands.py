@@ -53,7 +53,7 @@ AUTHORS = (
         JSON: {"modnet", "python", "numpy", "system", "processor": {"name", "cores",
                "usable_cores", "container_cores", "features"},
                "products": {"library", "version", "kernel", "threads"},
-               "threads", "variables": {name: value},
+               "threads", "load", "variables": {name: value},
                "speed": {"float32", "float64", "float32_one_thread"} in GFLOP/s,
                "kernels": {"used": {plugin: number}, "switched_off", "offered"},
                "plugins": [{"name", "version", "offers", "seconds",

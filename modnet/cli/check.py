@@ -20,6 +20,7 @@ from modnet.datasets.dataset import Dataset, naming
 from modnet.datasets.load import LoadedData, located
 from modnet.errors import DataError, ShapeError, SpecError, TooLarge
 from modnet.memory import require
+from modnet.training.endings import limited_ending
 from modnet.training.evaluation import Evaluation
 from modnet.training.objective import Objective
 from modnet.training.sources import Given, checked_data
@@ -110,6 +111,8 @@ def _check_losses(job: Job, objective: Objective) -> Iterator[str]:
             ends = graph.node(graph.before_prediction(graph.outputs[head.name])[-1]).layer.type
             usual = " or ".join(head.loss.joint_with)
             yield f"note: {head.loss.type} usually follows {usual}; output {head.name} ends with {ends}"
+        if limited := limited_ending(job.network, head.name, head.loss):
+            yield f"note: {limited}"
 
 
 def _part_at_fault(job: Job, message: str) -> str:

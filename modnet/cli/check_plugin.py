@@ -110,7 +110,7 @@ def _reasons(reports: Sequence[Report], status: str) -> dict[str, list[str]]:
 
 def _numbers(kinds: Sequence[str]) -> str:
     """ "3 components, 1 kernel, 1 hook module, 2 old files"."""
-    others = {"kernel": "kernel", "hooks": "hook module", "file": "old file"}
+    others = {"kernel": "kernel", "hooks": "hook module", "file": "old file", "entry point": "stray entry point"}
     parts = [(len(kinds) - sum(map(kinds.count, others)), "component")]
     parts += [(kinds.count(kind), word) for kind, word in others.items()]
     return ", ".join(counted(count, word) for count, word in parts if count)

@@ -86,6 +86,10 @@ class _Formatter(click.HelpFormatter):
         super().write_dl(rows, min(col_max, self.width // 3) if narrow else col_max, col_spacing)
 
 
+MOST_NAMED = 8
+"""So many commands of a group a message names."""
+
+
 class _Context(click.Context):
     formatter_class = _Formatter
 
@@ -112,10 +116,14 @@ class Commands(click.Group):
         return found, command, rest
 
     def _advice(self, ctx: click.Context, name: str) -> str:
-        near = did_you_mean(name, self.list_commands(ctx))
-        if near or name not in OF_PLUGINS or ctx.parent is not None:
-            return near or f"; {ctx.command_path} --help lists them"
-        return f"; it comes with pip install {OF_PLUGINS[name]}"
+        names = self.list_commands(ctx)
+        if near := did_you_mean(name, names):
+            return near
+        if ctx.parent is None and name in OF_PLUGINS:
+            return f"; it comes with pip install {OF_PLUGINS[name]}"
+        if len(names) <= MOST_NAMED:
+            return f"; expected one of {', '.join(names)}"
+        return f"; {ctx.command_path} --help lists them"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the table

@@ -115,6 +115,17 @@ def _of_threads(known: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
+def _of_load(known: Mapping[str, Any]) -> Iterator[Finding]:
+    load, cores = known["load"], known["processor"]["cores"]
+    if load is None or cores is None or load <= cores:
+        return
+    threads = known["products"]["threads"] or known["threads"]
+    remedy = "end them, or wait"
+    if threads > 1:
+        remedy += "; until then export MODNET_NUM_THREADS=1, since several threads wait for each other"
+    yield Finding(f"programs keep all {cores} cores busy (load {load:.1f} in the last minute)", remedy)
+
+
 def _of_variables(known: Mapping[str, Any]) -> Iterator[Finding]:
     """Variables for debugging."""
     for name in ("MALLOC_PERTURB_", "MALLOC_CHECK_", "PYTHONMALLOC", "PYTHONDEVMODE"):
@@ -160,7 +171,7 @@ def _of_requirements(known: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-PARTS = (_of_requirements, _of_products, _of_threads, _of_variables, _of_kernels, _of_plugins)
+PARTS = (_of_requirements, _of_products, _of_threads, _of_load, _of_variables, _of_kernels, _of_plugins)
 
 
 # The screen

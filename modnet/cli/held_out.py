@@ -19,7 +19,7 @@ from modnet.engine.network import Network
 from modnet.model.header import Header
 from modnet.model.reader import read_header
 from modnet.specs.reader import read_spec
-from modnet.training.run import was_trained_on
+from modnet.training.trained_on import was_trained_on
 
 
 def output_of(model: str, output: str | None) -> str:

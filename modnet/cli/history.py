@@ -212,7 +212,7 @@ def _curves(curves: Mapping[str, Array], width: int | None, groups: Sequence[Seq
         for title in group:
             values = curves[title]
             line = f"{short(title, longest):<{longest}}{values[0]:>10.4g}"
-            if is_logarithmic(low, high):
+            if is_logarithmic(title, low, high):
                 curve, scale = _drawn(np.log(values), math.log(low), math.log(high), room), "  log scale"
             else:
                 curve, scale = _drawn(values, low, high, room), ""

@@ -85,11 +85,12 @@ def facts(registry: Registry, measured: bool = True, paths: bool = False) -> dic
         "processor": _processor(),
         "products": _products(paths),
         "threads": count(),
+        "load": _load(),
         "variables": {name: _without_folders(os.environ[name]) for name in VARIABLES if name in os.environ},
         "speed": _speed() if measured else None,
         "kernels": _kernels(rows),
         "plugins": plugins,
-        "too_old": [row for name in (CORE, *(plugin["name"] for plugin in plugins)) for row in _too_old(name)],
+        "too_old": list(_too_old(plugins)),
         "extras": {
             name: {"gives": gives, "missing": [library for library in needs if not _is_there(library)]}
             for name, (gives, needs) in EXTRAS.items()
@@ -133,6 +134,14 @@ def _name() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _load() -> float | None:
+    """How many processes ran or waited for a core, on average over the last minute; None where it is not known."""
+    try:
+        return round(os.getloadavg()[0], 1)
+    except (AttributeError, OSError):  # Windows
+        return None
 
 
 def _container_cores() -> float | None:
@@ -201,9 +210,10 @@ def _plugins(rows: Sequence[Offered], paths: bool) -> list[dict[str, Any]]:
     return sorted(plugins.values(), key=lambda plugin: plugin["name"])
 
 
-def _too_old(distribution: str) -> Iterator[dict[str, str]]:
-    """The requirements of an installed distribution that are older than it allows: pip leaves them after a warning."""
-    for line in _requirements(distribution):
+def _too_old(plugins: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """The requirements of the core and of plugins that are older than these allow: pip installs them with a warning."""
+    names = (CORE, *(plugin["name"] for plugin in plugins))
+    for distribution, line in ((name, line) for name in names for line in _requirements(name)):
         needs = re.match(r"([\w.-]+)[^;]*?>=\s*([\w.]+)[^;]*$", line)
         if needs and (installed := _installed_version(needs[1])) and is_older(installed, needs[2]):
             what = f"{needs[1]}>={needs[2]}"

@@ -14,11 +14,13 @@ from modnet.cli.plugin_file import load_plugin_files
 from modnet.data.column import Column
 from modnet.data.files import read
 from modnet.data.guess import Guess, guess_columns
+from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
 from modnet.data.recipe import Effort
 from modnet.data.source import is_address
 from modnet.data.suggest import suggest_spec
 from modnet.data.table import Table
+from modnet.data.values import category_key
 from modnet.datasets.read import foreign_reader
 from modnet.errors import DataError, NotInstalled
 from modnet.kinds.layer import Layer
@@ -83,7 +85,11 @@ def _tell(path: Path, text: str, plugins: tuple[str, ...]) -> None:
 def _table(data: str, given: Mapping[str, Any]) -> Table:
     if data == "-":
         raise DataError("standard input: expected a file, as the spec names it; save the table to one")
-    table = read(data, (foreign_reader(),), ReadOptions(**given))
+    # Images of several sizes are no table either, and are not to be refused for their sizes.
+    table = read(data, (foreign_reader(),), ReadOptions(**given, size=(1, 1)))
+    if isinstance(table, NamedArrays) and "file" in table.arrays:
+        what = "expected a table, found images; for these, write the spec by hand"
+        raise DataError(f"{data}: {what}: the tutorial about images has one to begin with (docs/tutorials/images.md)")
     if not isinstance(table, Table):
         raise DataError(f"{data}: expected a table, found arrays; their meaning is not in the file")
     return table
@@ -163,14 +169,18 @@ def _choice(table: Table, call: list[str], width: int | None) -> str:
 def _kind(found: Guess) -> str:
     if found.left_out:
         return f"left out: {found.left_out}"
-    different = f" of {found.profile.distinct:,}" if found.kind == "category" else ""
+    texts = found.profile.different.as_texts().texts or () if found.kind == "category" else ()
+    different = f" of {len(set(map(category_key, texts))):,}" if texts else ""
     return f"{found.kind}{different}" + (f", {found.profile.missing:,} missing" if found.profile.missing else "")
 
 
 def _examples(column: Column, found: Guess) -> str:
     """The first values that are not all the same."""
     values = [column.text(row) for row in range(min(len(column), 50)) if not found.profile.gaps[row]]
-    return ", ".join(legible(value, EXAMPLE) for value in list(dict.fromkeys(values))[:3])
+    different: dict[str, str] = {}
+    for value in values:
+        different.setdefault(category_key(value), value)
+    return ", ".join(legible(value, EXAMPLE) for value in list(different.values())[:3])
 
 
 def _likely(guesses: Mapping[str, Guess]) -> str:

@@ -64,6 +64,10 @@ def offered(registry: Registry) -> Iterator[Offered]:
     yield from _component_rows(registry)
     yield from _kernel_rows(registry)
     yield from map(_hook_row, registry.hook_modules)
+    for point, fault in registry.strays:
+        plugin = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+        error = BrokenPlugin(fault)
+        yield Offered("entry point", point.name, None, plugin, point.value, _reason(error, ""), error)
 
 
 def _component_rows(registry: Registry) -> Iterator[Offered]:
@@ -131,7 +135,9 @@ def _kernel_rows(registry: Registry) -> Iterator[Offered]:
 def _tracebacks(rows: Sequence[Offered]) -> None:
     for row in rows:
         tell(f"{row.kind} {row.type} of {row.plugin or 'a plugin'} ({row.source})")
-        tell("".join(traceback.format_exception((row.error and row.error.__cause__) or row.error)))
+        # Only an error of the plugin's own code has a traceback that helps.
+        cause = row.error and row.error.__cause__
+        tell("".join(traceback.format_exception(cause)) if cause else f"{row.remark}\n")
     if not rows:
         tell("nothing is broken")
 

@@ -7,7 +7,8 @@ A checker is made once for each field (`hints.checker_of`) and then serves const
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from numbers import Integral
 from numbers import Real as RealNumber
 from typing import Any, ClassVar, Protocol
@@ -64,8 +65,32 @@ class Checker:
         raise LookupError(f"no example value is known for {self.describe()}")
 
     def expected(self, value: Any, path: Path, reading: Reading) -> Any:
-        """Notes that something else was expected."""
+        """Notes that something else was expected, and what to write if the value needs only another notation."""
+        for other in _in_other_notations(value) if reading.reader else ():
+            attempt = Reading(reading.reader)
+            self.check(other, path, attempt)
+            if not attempt.problems:
+                hint = "put it into brackets: [{ ... }]" if isinstance(value, Mapping) else f"write {show(other)}"
+                return reading.problem(path, f"expected {self.describe()}, found {show(value)}", hint)
         return reading.problem(path, f"expected {self.describe()}, found {show(value)}")
+
+
+def _in_other_notations(value: Any) -> Iterator[Any]:
+    """What may be meant: a number by a text, a whole number by 32.0, a list by its only item."""
+    if isinstance(value, str):
+        if value.lower() in ("true", "false"):
+            yield value.lower() == "true"
+        with suppress(ValueError):
+            yield int(value)
+        with suppress(ValueError):
+            yield float(value)
+        if value.endswith("%"):
+            with suppress(ValueError):
+                yield float(value[:-1]) / 100
+    if isinstance(value, float) and value.is_integer():
+        yield int(value)
+    if isinstance(value, str | int | float | Mapping):
+        yield [value]
 
 
 class Anything(Checker):

@@ -155,7 +155,9 @@ class Configuration:
         values = dict(zip(fields, args, strict=False))
         for name, value in kwargs.items():
             if name not in fields:
-                raise TypeError(f"{label} has no field {show(name)}{did_you_mean(name, fields)}")
+                raise TypeError(
+                    f"{label} has no field {show(name)}{_unannotated(cls, name) or did_you_mean(name, fields)}"
+                )
             if name in values:
                 raise TypeError(f"{label}: {name} was given twice")
             values[name] = value
@@ -232,7 +234,12 @@ class Configuration:
         """Checks conditions between fields. Override it, and raise ValueError to say what is wrong."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{self._label()} is immutable; make a new one with .replace({name}=...)")
+        if name in type(self).__fields__:
+            raise AttributeError(f"{self._label()} is immutable; make a new one with .replace({name}=...)")
+        raise AttributeError(
+            f"{self._label()} is immutable and has no field {show(name)}: an option is an annotated field, such as "
+            f"{name}: int = 1; what is computed is kept elsewhere, such as a layer's context or an optimizer's slots"
+        )
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{self._label()} is immutable")
@@ -247,7 +254,8 @@ class Configuration:
         changed = [
             f"{name}={self.__dict__[name]!r}"
             for name, declared in type(self).__fields__.items()
-            if declared.required or self.__dict__[name] != declared.default
+            # Identity first: `!=` of two arrays, which a component must not have, gives no bool.
+            if self.__dict__[name] is not declared.default and self.__dict__[name] != declared.default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
@@ -329,6 +337,15 @@ def _declared_by(cls: type) -> dict[str, Field]:
         elif name in cls.__dict__:  # `x: int = field(minimum=1)`: reading `cls.x` must not give the declaration
             delattr(cls, name)
     return fields
+
+
+def _unannotated(cls: type[Configuration], name: str) -> str:
+    """A hint for an option that a class has without an annotation, `rate = 0.5`; "" for any other name."""
+    value = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    known = isinstance(value, bool | int | float | str | tuple) and not hasattr(Configuration, name)
+    return (
+        f"; {cls.__name__}.{name} has no annotation: write {name}: {type(value).__name__} = {value!r}" if known else ""
+    )
 
 
 def _hashable(value: Any) -> Any:

@@ -102,7 +102,10 @@ def resolved(cls: type, name: str) -> Any:
         if not isinstance(annotation, str):
             return annotation
         module = sys.modules.get(base.__module__)
-        return eval(annotation, vars(module) if module else {}, dict(vars(base)))
+        try:
+            return eval(annotation, vars(module) if module else {}, dict(vars(base)))
+        except (NameError, AttributeError) as error:
+            raise type(error)(f"{error}, in the annotation of {base.__name__}.{name}") from error
     raise KeyError(name)
 
 

@@ -44,6 +44,10 @@ class Reader:
         """A component with the options of its place, by name or table, or INVALID."""
         return reading.problem(path, f"expected an instance of {use.__name__}, found {show(value)}")
 
+    def home_of(self, key: str) -> str:
+        """Where a key belongs that is unknown at its place, or what to do about it, or ""."""
+        return ""
+
 
 class Reading:
     """One reading of values, which collects every problem instead of stopping at the first.
@@ -82,6 +86,8 @@ class Reading:
         meant = nearest(str(key), known)
         if meant:
             rest = f"; did you mean {show(meant)}?"
+        elif home := self.reader.home_of(str(key)) if self.reader else "":
+            rest = f"; {home}"
         else:
             rest = f"; expected one of: {', '.join(known)}" if known else "; there are no options here"
         self.problem((*path, key), f"unknown key{rest}", at_key=True)

@@ -18,7 +18,7 @@ from modnet.data.faults import Faults, Report
 from modnet.data.intervals import Interval
 from modnet.data.labels import labels_in, split_labels
 from modnet.data.numbers import NumberFormat
-from modnet.data.spec import Encoding, Kind, MissingPolicy, Unknown
+from modnet.data.spec import EMPTY_IS_VALUE, Encoding, Kind, MissingPolicy, Unknown
 from modnet.data.table import Table, shorten
 from modnet.data.text_hashing import LONGEST_NGRAM, NGRAMS, hash_texts
 from modnet.data.values import category_key, is_code, no_value
@@ -171,9 +171,9 @@ class ColumnSchema(Configuration):
     def gaps(self, column: Column, missing_values: Collection[str]) -> Array:
         """bool (rows,): where this column has no value. A text that is one of the categories is a value.
 
-        So is an empty text of labels: it has none of them.
+        So is an empty text of the kinds in `EMPTY_IS_VALUE`.
         """
-        values = {*self.categories, ""} if self.kind == "labels" else self.categories
+        values = {*self.categories, ""} if self.kind in EMPTY_IS_VALUE else self.categories
         return column.gaps_by({*missing_values, *self.missing_values}.difference(values))
 
     def as_seen_in(self, column: Column) -> ColumnSchema:

@@ -107,7 +107,8 @@ def _found(
         return _required(_asked(place, readers, options), without_password(place), advice_for_address(place))
     path, options = _into(Path(place).expanduser(), options)
     if path.is_dir():
-        return _required(_asked(path, readers, options), str(path), FOLDER)
+        advice = FOLDER if any(path.iterdir()) else "expected a file, found a folder, which is empty"
+        return _required(_asked(path, readers, options), str(path), advice)
     source = Source.of(path)
     known = _format_of(source)
     # Others use these endings too, so a reader that knows the file is asked first.

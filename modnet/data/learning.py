@@ -17,7 +17,7 @@ from modnet.data.faults import Faults
 from modnet.data.labels import find_labels, find_separator
 from modnet.data.numbers import NumberFormat, find_number_format
 from modnet.data.profile import ColumnProfile, profile_column, sort_categories
-from modnet.data.spec import ColumnSpec, DataSpec, Kind, MissingPolicy, column_names
+from modnet.data.spec import EMPTY_IS_VALUE, ColumnSpec, DataSpec, Kind, MissingPolicy, column_names
 from modnet.data.table import Table, shorten
 from modnet.data.values import category_key, is_code, is_number, no_value
 from modnet.errors import DataError
@@ -198,10 +198,9 @@ class _Learner:
         schema = schema.replace(missing_values=self.declared.missing_values)
         if len(self.table.columns) <= MOST_WITH_RANGES:
             schema = self._with_range(schema, rows)
-        if schema.kind == "labels" and policy not in ("error", "drop"):
-            policy = "code"  # none of them: to fill in those of other rows would be a claim
-        has_own_code = schema.kind == "text" or (schema.has_categories and policy in ("code", "drop"))
-        if policy == "error" or has_own_code:
+        if schema.kind in EMPTY_IS_VALUE and policy not in ("error", "drop"):
+            policy = "code"  # no label, no text: to fill in those of other rows would be a claim
+        if policy == "error" or (schema.kind not in ("number", "date") and policy in ("code", "drop")):
             return schema.replace(missing=policy)
         return schema.replace(missing=policy, fill=self._fill(schema, policy, rows))
 

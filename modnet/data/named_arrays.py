@@ -41,9 +41,13 @@ class NamedArrays:
                 expected = " or ".join(map(show, dict.fromkeys((name, short) if len(names) == 1 else (name,))))
                 raise DataError(
                     f"{self.name}: no array for the network's {noun} {show(name)}: "
-                    f"expected {expected}, found {self.listing() or 'none'}"
+                    f"expected {expected}, found {self.listing() or 'none'}{self._missing_classes(noun)}"
                 )
         return {name: name for name in names}
+
+    def _missing_classes(self, noun: str) -> str:
+        """What to do about images that have no targets: `file` is the array that only they have."""
+        return "; put the images into a folder for each class" if noun == "output" and "file" in self.arrays else ""
 
     def check(self, keys: Iterable[str], empty: bool = False) -> None:
         """Checks that these arrays have the same number of rows, and at least one unless `empty`."""

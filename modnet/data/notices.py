@@ -40,7 +40,11 @@ def metrics_for(task: Task, goal: Goal) -> tuple[str, ...]:
         return ("accuracy", "f1")
     if goal.kind == "numbers":
         return ("r2", "mean_absolute_error")
-    return ("accuracy", "balanced_accuracy", "auc") if _is_uneven(task, goal) else ("accuracy",)
+    if not _is_uneven(task, goal):
+        return ("accuracy",)
+    # Where a class has no row in the validation, its area is unknown, and so is the mean of the areas.
+    measurable = task.counts(goal).min() >= FEW_ROWS
+    return ("accuracy", "balanced_accuracy", "auc") if measurable else ("accuracy", "balanced_accuracy")
 
 
 # Rows
@@ -105,14 +109,14 @@ def _is_uneven(task: Task, goal: Goal) -> bool:
 
 def _about_classes(task: Task, goal: Goal) -> Iterator[str]:
     name, counts = goal.columns[0], task.counts(goal)
-    different = task.guesses[name].profile.different
-    names = [legible(different.text(place)) for place in range(len(counts))]
+    names = [legible(category) for category in task.schema.targets[goal.output][0].categories]
     if _is_uneven(task, goal):
         often = int(counts.argmax())
         share = counts[often] / counts.sum()
+        choice = ", and choose a threshold when predicting (predict --threshold)" if len(counts) == 2 else ""
         yield (
             f"{name}: {share:.1%} of the rows are {names[often]}, so always predicting it is right as often; look at "
-            "balanced_accuracy and auc, and choose a threshold when predicting (predict --threshold)"
+            f"{' and '.join(metrics_for(task, goal)[1:])}{choice}"
         )
     rare = [f"{names[place]} ({counted(int(counts[place]), 'row')})" for place in np.flatnonzero(counts < FEW_ROWS)]
     if rare:

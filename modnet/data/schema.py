@@ -384,7 +384,10 @@ class DataSchema(Configuration):
             if classes
             else f"its target has {counted(width, 'column')}: {shorten(column.name for column in columns)}"
         )
-        raise ShapeError(f"output {show(name)} gives samples of shape {shape}, but {target}", f"expected ({width},)")
+        hint = f"expected ({width},)"
+        if not classes:  # a loss may compare other shapes, and arrays then have no columns to name the numbers by
+            hint += ", a number for each column; for a loss that compares other shapes, give the data as arrays (.npz)"
+        raise ShapeError(f"output {show(name)} gives samples of shape {shape}, but {target}", hint)
 
     def describe(self) -> str:
         """The columns in a few words: `7 columns -> species (3 classes)`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
@@ -14,6 +15,9 @@ from modnet.data.values import MISSING_VALUES
 from modnet.words import show
 
 Kind = Literal["number", "category", "boolean", "labels", "date", "text", "identifier"]
+
+EMPTY_IS_VALUE = ("labels", "text")
+"""The kinds of which an empty cell is a value: it has no label, or it is a text without words."""
 Encoding = Literal["one_hot", "ordinal", "embedding"]
 MissingPolicy = Literal["error", "drop", "mean", "median", "most_frequent", "code"]
 Unknown = Literal["error", "code"]
@@ -235,6 +239,8 @@ class DataSpec(Configuration):
         self._check_split()
 
     def _check_split(self) -> None:
+        _check_share("validation", self.validation)
+        _check_share("test", self.test)
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if sum(shares) >= 1:
             raise ValueError(f"validation and test take {sum(shares):g} of the rows; nothing is left to train on")
@@ -297,11 +303,18 @@ class DataSpec(Configuration):
     def missing_in(self, column: str) -> set[str]:
         """The values that mean that this column has none.
 
-        What is listed as a category is a value, and an empty text of labels means that there are none of them.
+        What is listed as a category is a value, and so is an empty text of the kinds in `EMPTY_IS_VALUE`.
         """
         declared = self.columns.get(column, ColumnSpec())
-        values = {*(declared.categories or ()), *([""] if declared.kind == "labels" else [])}
+        values = {*(declared.categories or ()), *([""] if declared.kind in EMPTY_IS_VALUE else [])}
         return {*self.missing_values, *declared.missing_values}.difference(values)
+
+
+def _check_share(name: str, value: object) -> None:
+    """Refuses a text that looks like a share, and would be the name of a file."""
+    if isinstance(value, str) and (share := re.fullmatch(r"0[.,](\d{1,6})|(\d{1,2})\s*%", value)):
+        meant = float(f"0.{share[1]}") if share[1] else int(share[2]) / 100
+        raise ValueError(f"{name} = {show(value)} is the name of a file; for a share write {name} = {meant:g}")
 
 
 def _check_twice(what: str, names: Sequence[str]) -> None:

@@ -104,7 +104,10 @@ class Table:
         Raises:
             DataError: with all names that are missing.
         """
-        require_columns(self.columns, names, self.name)
+        names = list(names)
+        of_text = len(self.lines) and len(names) > 1  # rows of a program have no lines
+        hint = "does it begin with a line of their names?" if of_text and not self.columns.keys() & {*names} else ""
+        require_columns(self.columns, names, self.name, hint)
 
 
 def require_columns(columns: Mapping[str, Any], names: Iterable[str], table: str, hint: str = "") -> None:
@@ -119,15 +122,16 @@ def require_columns(columns: Mapping[str, Any], names: Iterable[str], table: str
     wanted = list(dict.fromkeys(names))
     missing = [name for name in wanted if name not in columns]
     if missing:
-        if columns and len(missing) == len(wanted) > 1 and not hint:
-            hint = "does it begin with a line of their names?"
         known = f"the columns are {shorten(columns)}" if columns else "there are no columns"
-        text = f"{table}: {', '.join(_faults(missing, columns))}; {known}"
+        # A missing name is not the misspelling of a column that is wanted itself.
+        asked = set(wanted)
+        others = [name for name in columns if name not in asked]
+        text = f"{table}: {', '.join(_faults(missing, others))}; {known}"
         problems = [Fault(None, name, None, f"no column {show(name)}") for name in missing]
         raise DataError(f"{text}; {hint}" if hint else text, problems)
 
 
-def _faults(missing: Sequence[str], columns: Mapping[str, Any]) -> list[str]:
+def _faults(missing: Sequence[str], columns: Sequence[str]) -> list[str]:
     # Each suggestion is a search in all columns, so only for as many names as a message shows.
     near = {name: nearest(name, columns) if place < MOST_NAMES else None for place, name in enumerate(missing)}
     faults = [f"no column {show(name)} (did you mean {show(found)}?)" for name, found in near.items() if found]

@@ -79,10 +79,11 @@ class Task(Record):
         return sum(column.width for columns in self.schema.inputs.values() for column in columns)
 
     def counts(self, goal: Goal) -> Array:
-        """How many rows each class has, (classes,), where the goal is classes."""
-        name = goal.columns[0]
-        column = self.table.columns[name]
-        return np.unique(column.values[~self.guesses[name].profile.gaps], return_counts=True)[1]
+        """How many rows each class has, (classes,) in the order of its categories, where the goal is classes."""
+        target = self.schema.targets[goal.output][0]
+        present = ~self.guesses[target.name].profile.gaps
+        codes = target.codes(self.table.columns[target.name])[present]
+        return np.bincount(codes[codes >= 0], minlength=len(target.categories))
 
     def numbers(self, column: str) -> Array:
         """The values of a column of numbers, float64, of the rows that have one."""

@@ -20,7 +20,7 @@ LONGEST = 1_000
 
 
 def hash_texts(texts: Sequence[str], buckets: int, ngrams: tuple[int, int] = NGRAMS) -> Array:
-    """Each text as a point on the unit sphere, float64 (texts, buckets); zeros for a text without letters or digits.
+    """Each text as a point on the unit sphere, float64 (texts, buckets); zeros for an empty text.
 
     The n-grams of the text in small letters, with a blank at both ends, are counted in the bucket that a hash gives
     each, with a sign by the hash so that collisions cancel on average; then the vector is divided by its length.
@@ -35,6 +35,8 @@ def hash_texts(texts: Sequence[str], buckets: int, ngrams: tuple[int, int] = NGR
     found = np.zeros((len(texts), buckets))
     for row, text in enumerate(texts):
         words = f" {' '.join(text[:LONGEST].casefold().split())} "
+        if words.isspace():
+            continue
         grams = [words[start : start + n] for n in lengths for start in range(len(words) - n + 1)]
         hashes = np.array([crc32(gram.encode("utf-8", "surrogatepass")) for gram in grams], np.int64)
         signs = np.where(hashes & 1, 1.0, -1.0)

@@ -12,8 +12,8 @@ from modnet.words import show
 PLUGIN = "modnet-tables"
 
 FOLDER = (
-    "expected a file, found a folder; for images in a folder for each class, or Parquet in parts:  "
-    f"pip install '{PLUGIN}[images,parquet]'"
+    "expected a file, found a folder, with nothing in it that an installed plugin reads; images in a folder for each "
+    f"class, and Parquet in parts, are read with:  pip install '{PLUGIN}[images,parquet]'"
 )
 
 READ_BY_PLUGIN = {

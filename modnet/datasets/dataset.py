@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -362,6 +363,12 @@ def _fingerprint(array: Array, most_rows: int | None) -> str:
     sample = array[:: max(1, len(array) // rows)] if rows else array
     digest = sha256(np.ascontiguousarray(sample).view(np.uint8).data).hexdigest()
     return f"{array.dtype} {array.shape} {digest}"
+
+
+def rows_in(fingerprint: str) -> int:
+    """How many rows the array of a fingerprint has; 0 if the text is none."""
+    found = re.match(r"\w+ \((\d{1,15}),", fingerprint)
+    return int(found[1]) if found else 0
 
 
 @contextmanager

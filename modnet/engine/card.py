@@ -35,6 +35,7 @@ class ModelCard(Record, eq=False):
         data: name -> a fingerprint of the training data.
         folder: that of the spec file, to which the paths in `spec.data` are relative; "" for the current one.
         stored_training: the training of a network from a model file, until `training` reads it.
+        trained_as: its last training, with the arguments of that call; None for a network that was not trained here.
     """
 
     spec: Spec
@@ -46,13 +47,22 @@ class ModelCard(Record, eq=False):
     data: dict[str, str] = fresh(factory=dict)
     folder: str = ""
     stored_training: StoredTraining | None = None
+    trained_as: TrainingSpec | None = None
 
     def __post_init__(self) -> None:
         self.__dict__["history"] = History.of(self.history)
 
     @property
     def training(self) -> TrainingSpec | None:
-        """How the network is trained, from the spec or the model file.
+        """How the network was trained; before its first training, `planned_training`.
+
+        Raises the errors of `planned_training`.
+        """
+        return self.trained_as or self.planned_training
+
+    @property
+    def planned_training(self) -> TrainingSpec | None:
+        """How the network is trained where a call says nothing else, from the spec or the model file.
 
         Raises:
             PluginError: a plugin that only training needs is not installed, or is broken.
@@ -66,10 +76,11 @@ class ModelCard(Record, eq=False):
         """The same card with other values of some attributes.
 
         Args:
-            changes: attribute -> value; also `training`, for that of the spec.
+            changes: attribute -> value; also `training`, for that of the spec, with which the next one begins.
         """
         if "training" in changes:
             changes["spec"] = changes.get("spec", self.spec).replace(training=changes.pop("training"))
+            changes.setdefault("trained_as", None)
         return super().replace(**changes)
 
     def trained(

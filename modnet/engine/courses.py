@@ -122,7 +122,7 @@ def _label(axes: Any, name: str) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
     drawn = np.concatenate([line.get_ydata() for line in axes.lines if line.get_linestyle() != ":"] or [[]])
     known = drawn[np.isfinite(drawn)]
-    if len(known) and is_logarithmic(float(known.min()), float(known.max())):
+    if len(known) and is_logarithmic(name, float(known.min()), float(known.max())):
         axes.set_yscale("log")
     axes.grid(visible=True)
 

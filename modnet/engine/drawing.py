@@ -26,8 +26,8 @@ from modnet.words import counted, legible, shape_text, show
 MOST_BOXES = 120
 """With more boxes, each composite is one box."""
 
-LETTERS = 24
-"""How many characters of a line of text fit into a box."""
+LETTERS, SMALL_LETTERS = 21, 24
+"""How many characters of the first and of the second line fit into a box, before the "..." of what is cut off."""
 
 FORMATS = (".svg", ".dot", ".png", ".pdf")
 """In which a network is written; the last two by Graphviz."""
@@ -120,7 +120,7 @@ class _Sketcher:
             title = legible(name, LETTERS) if len(self.graph.outputs) > 1 else "output"
             number = self._add(Box(title, "", "output", f"{name} (output)"), [])
             self.lines.append((self.box_of[slot], number, slot))
-        boxes = (box.replace(text=_parameters(nodes)) for box, nodes in zip(self.boxes, self.nodes, strict=True))
+        boxes = (box.replace(text=_second(box, nodes)) for box, nodes in zip(self.boxes, self.nodes, strict=True))
         return Sketch(tuple(boxes), tuple(self._edges()))
 
     def _add(self, box: Box, nodes: list[GraphNode]) -> int:
@@ -138,8 +138,8 @@ class _Sketcher:
         elif group and not self.whole:
             number = self._composite(group[0], node)
         else:
-            title = name if node.type in name else f"{name}: {node.type}"
-            number = self._add(Box(legible(title, LETTERS), "", "node", _whole(node), tuple(group)), [])
+            kind = "" if node.type in name else node.type
+            number = self._add(Box(legible(name, LETTERS), kind, "node", _whole(node), tuple(group)), [])
         self.nodes[number].append(node)
         self.lines += ((self.box_of[slot], number, slot) for slot in node.inputs)
         self.box_of.update(dict.fromkeys(node.slots, number))
@@ -167,10 +167,12 @@ class _Sketcher:
             yield Edge(source, target, label)
 
 
-def _parameters(nodes: Iterable[GraphNode]) -> str:
+def _second(box: Box, nodes: Iterable[GraphNode]) -> str:
+    """The second line of a box: the type, where the name does not say it, and the number of parameters."""
     own = (parameter for node in nodes if node.owner is None for parameter in node.parameters.values())
     count = sum(math.prod(parameter.shape) for parameter in own)
-    return counted(count, "parameter") if count else ""
+    parts = [box.text] if box.text else []
+    return legible(", ".join([*parts, counted(count, "parameter")] if count else parts), SMALL_LETTERS)
 
 
 def _whole(node: GraphNode) -> str:

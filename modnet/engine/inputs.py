@@ -90,6 +90,10 @@ def _check_shape(name: str, shape: Shape, array: Array) -> None:
         hint = "an axis of 1 is missing at the end: x[..., None]"
     elif len(shape) > 1 and found == (shape[-1], *shape[:-1]):
         hint = "channels come last: np.moveaxis(x, 1, -1)"
+    elif len(found) > 1 and shape == (found[-1], *found[:-1]):
+        hint = f"channels come last: set input = {list(found)}"
+    elif len(found) > 1 and shape == found[:-1]:
+        hint = f"the axis of channels is missing: set input = {list(found)}"
     raise ShapeError(f"input {show(name)}: expected an array of shape ({expected}), found {array.shape}", hint)
 
 

@@ -36,6 +36,7 @@ class Component(Configuration):
         cls.type = type
         cls.version = version
         super().__init_subclass__(**kwargs)
+        _refuse_taken_names(cls)
 
     @classmethod
     def _label(cls) -> str:
@@ -74,6 +75,17 @@ class Component(Configuration):
         Without any, the tests use the defaults and find out which shapes it takes.
         """
         return ()
+
+
+def _refuse_taken_names(cls: type[Component]) -> None:
+    """Raises TypeError for a field with the name of a method or class variable of the kind, such as `inputs`."""
+    kind: type[Component] = next((base for base in cls.__mro__[1:] if "kind" in vars(base)), cls)
+    for name in cls.__fields__:
+        if name not in kind.__fields__ and hasattr(kind, name):
+            raise TypeError(
+                f"{cls.__name__}.{name}: an annotation makes it an option, but every {kind.kind} has {name} already; "
+                f"set that without an annotation, {name} = ..., or choose another name for the option"
+            )
 
 
 def remember_choice(component: Component, name: str) -> None:

@@ -14,6 +14,17 @@ from numpy.typing import DTypeLike
 from modnet.arrays import Array, aligned_empty
 from modnet.kinds.schedule import Progress
 from modnet.kinds.sharing import Share
+from modnet.words import show
+
+
+class Arrays(dict[str, Array]):
+    """Name -> array. A layer writes into the arrays; another array in place of one would be lost."""
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        if self.get(name) is not value:  # `grads[name] += ...` gives the same array back
+            raise TypeError(
+                f"the array {show(name)} of the context cannot be replaced; write into it: [{show(name)}][...] = ..."
+            )
 
 
 class Shared:
@@ -104,8 +115,8 @@ class Context:
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.params: Mapping[str, Array] = params or {}
-        self.grads: Mapping[str, Array] = grads or {}
-        self.state: Mapping[str, Array] = state or {}
+        self.grads: Mapping[str, Array] = Arrays(grads or {})
+        self.state: Mapping[str, Array] = Arrays(state or {})
         self._rng = rng
         self.training = training
         self.needs_input_gradient = needs_input_gradient
@@ -282,8 +293,8 @@ class Child(Context):
         self._masks: tuple[Array | None, ...] | None = None
         self.dtype = parent.dtype
         self.params = _below(parent.params, name)
-        self.grads = _below(parent.grads, name)
-        self.state = _below(parent.state, name)
+        self.grads = Arrays(_below(parent.grads, name))
+        self.state = Arrays(_below(parent.state, name))
         self.needs_input_gradient = True
         self.may_overwrite_input = False
         self.saved = ()

@@ -66,6 +66,13 @@ class Parameter(Record):
         _fill(self, self.initializer, out, rng)
 
 
+def _is_range(inputs: Any) -> bool:
+    """Whether a class variable `inputs` is (fewest, most), with None for no limit."""
+    if not (isinstance(inputs, tuple) and len(inputs) == 2 and isinstance(inputs[0], int)):
+        return False
+    return inputs[1] is None or (isinstance(inputs[1], int) and inputs[0] <= inputs[1])
+
+
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """The last axis is taken as outputs, the one before as inputs, and all others as the receptive field."""
     receptive = math.prod(shape[:-2])
@@ -188,6 +195,16 @@ class Layer(Component):
     only_in_prediction: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
     true_gradient: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not (isinstance(cls.inputs, property) or _is_range(cls.inputs)):
+            expected = "the fewest and the most inputs: (2, 2) for two, (2, None) for two or more"
+            raise TypeError(f"{cls.__name__}.inputs is {cls.inputs!r}; expected {expected}")
+        names = cls.outputs
+        if not (isinstance(names, property) or (isinstance(names, tuple) and all(isinstance(n, str) for n in names))):
+            expected = 'the names of several outputs: ("sequence", "state")'
+            raise TypeError(f"{cls.__name__}.outputs is {cls.outputs!r}; expected {expected}")
 
     # With `*inputs: Any, **_: Any`, type checkers let a subclass declare the arguments that it needs:
     # `forward(self, context, x)`, `output_shape(self, first, second)`. The engine passes one for each input, by

@@ -29,7 +29,7 @@ class EnsembleMean(Layer, type="ensemble_mean"):
     Shapes: (members, ...) -> (...). As the last layer it is used only in prediction: training measures the loss of
     each member separately, with the target of the sample.
 
-    Source: Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, equation 2 with equal weights.
+    Source: Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, section 2.4.
 
     Raises:
         ShapeError: samples without an axis of members of fixed size.

@@ -20,7 +20,7 @@ TICKS = 5
 """About how many numbers an axis has."""
 
 LOGARITHMIC = 20.0
-"""Values of which the greatest is more than so many times the least are drawn on a logarithmic scale."""
+"""Losses and sizes of which the greatest is more than so many times the least are drawn on a logarithmic scale."""
 
 MOST_POINTS = 400
 """How many points of a curve are drawn."""
@@ -50,16 +50,20 @@ def curves_drawing(panels: Sequence[Panel], title: str) -> Drawing:
     return Drawing("\n".join(parts) + "\n", across * WIDE, -(-len(panels) // across) * HIGH, title)
 
 
-def is_logarithmic(low: float, high: float) -> bool:
-    """Whether values from a least to a greatest one are drawn on a logarithmic scale."""
-    return low > 0 and high > LOGARITHMIC * low
+def is_logarithmic(figure: str, low: float, high: float) -> bool:
+    """Whether the values of a figure, from a least to a greatest one, are drawn on a logarithmic scale.
+
+    Shares such as an accuracy are not: theirs is the scale from 0 to 1.
+    """
+    is_share = high <= 1 and not figure.endswith(("loss", "error"))
+    return low > 0 and high > LOGARITHMIC * low and not is_share
 
 
 def _panel(panel: Panel) -> Iterator[str]:
     epochs = max(map(len, panel.curves.values()), default=0)
     known = [value for values in panel.curves.values() for value in values if math.isfinite(value)] or [0.0, 1.0]
     across = _Scale(1, max(epochs, 2), LEFT, WIDE - RIGHT)
-    upright = _LogarithmicScale if is_logarithmic(min(known), max(known)) else _Scale
+    upright = _LogarithmicScale if is_logarithmic(panel.title, min(known), max(known)) else _Scale
     down = upright(min(known), max(known), HIGH - BOTTOM, TOP)
     yield text_at(LEFT, 12, legible(panel.title, 24), size=12, weight=600)
     yield from _axes(across, down)

@@ -45,6 +45,8 @@ class Culprit(Record):
     installed: bool
 
     def says(self, error: BaseException) -> str:
+        if isinstance(error, NotImplementedError) and not str(error):  # as the methods of a kind's base class do
+            return f"{self.label} does not define {self.method}"
         return f"{self.label}: {self.method} raised {raised_text(error)} ({self.place})"
 
 

@@ -84,6 +84,7 @@ class _Guarded:
         self.__name__ = getattr(module, "__name__", label)
         known = specifications().Specifications
         hooks = [name for name in vars(known) if name.startswith("modnet_")]
+        _refuse_unmarked(module, hooks, label)
         for name in dir(module):
             function = getattr(module, name)
             if callable(function) and hasattr(function, "modnet_impl"):
@@ -94,6 +95,14 @@ class _Guarded:
                     raise BrokenPlugin(f"{label}: there is no hook {name}{did_you_mean(name, hooks)}")
                 check_arguments(function, getattr(known, name), name, where)
                 setattr(self, name, _guarded(function, name, where))
+
+
+def _refuse_unmarked(module: Any, hooks: Iterable[str], label: str) -> None:
+    """Raises BrokenPlugin for a function with the name of a hook and without the mark, which would never be called."""
+    for name in hooks:
+        function = getattr(module, name, None)
+        if inspect.isfunction(function) and not hasattr(function, "modnet_impl"):
+            raise BrokenPlugin(f"{label}: {name} is not marked as a hook; write @modnet.hookimpl above it")
 
 
 def check_arguments(function: Callable[..., Any], specified: Callable[..., Any], name: str, where: str) -> None:
@@ -211,6 +220,8 @@ class HookModule:
         else:
             callers = manager.get_hookcallers(manager.get_plugin(self.key)) or ()
             self.hooks = tuple(sorted(caller.name for caller in callers))
+            if not self.hooks:
+                self.error = BrokenPlugin(f"{self.label} has no hooks: no function is marked with @modnet.hookimpl")
 
 
 def installed_hooks(entry_points: Iterable[EntryPoint]) -> tuple[HookManager, list[HookModule]]:

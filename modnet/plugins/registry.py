@@ -95,14 +95,19 @@ class Entry:
         return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
     def _import(self) -> type[Component]:
-        module, _, qualified = self.origin.value.partition(":")
+        module, colon, qualified = self.origin.value.partition(":")
+        if not colon:
+            raise BrokenPlugin(f"{self.label} names no class; write {':'.join(module.rsplit('.', 1))}")
         found: Any = importlib.import_module(module)
         for part in qualified.split("."):
             found = getattr(found, part)
         base = KINDS[self.origin.kind]
         if not (isinstance(found, type) and issubclass(found, base)):
-            raise BrokenPlugin(f"{self.label} is not a subclass of modnet.{base.__name__}")
+            raise BrokenPlugin(f"{self.label} is not a subclass of modnet.{base.__name__}{_instead(found)}")
         found.checkers()  # fails for annotations that cannot be resolved: here, where the plugin is to blame
+        if not found.type:
+            named = f'class {found.__name__}({found.__bases__[0].__name__}, type="{self.origin.type}")'
+            raise BrokenPlugin(f"{self.label} has no type name; write {named}")
         if found.type != self.origin.type:
             raise BrokenPlugin(
                 f"{self.label} has the type name {show(found.type)}; entry point and class must have the same name"
@@ -194,7 +199,8 @@ class Registry:
         kinds = [other for other, known in self._keys() if known == name]
         if kinds:
             found = _with_article(min(kinds, key=list(KINDS).index))
-            return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}")
+            meant = did_you_mean(name, self.names(kind))
+            return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}{meant}")
         suggestion = did_you_mean(name, self.names(kind))
         hint = f"no installed plugin has this {kind.kind}; `modnet plugins --all` lists all components"
         return UnknownType(f"unknown {what}{suggestion}", "" if suggestion else hint)
@@ -367,6 +373,20 @@ class Registry:
     def _entry_points_of(self, group: str) -> list[EntryPoint]:
         return self._further_points().get(group, [])
 
+    @property
+    def strays(self) -> list[tuple[EntryPoint, str]]:
+        """The installed entry points in groups that modnet does not read, each with what is wrong with it."""
+        from modnet.plugins.hooks import GROUP as HOOKS
+        from modnet.plugins.kernels import GROUP as KERNELS
+
+        read = (*GROUPS.values(), HOOKS, KERNELS)
+        strays = [(group, points) for group, points in self._further_points().items() if group not in read]
+        return [
+            (point, f"modnet has no group of entry points {show(group)}{did_you_mean(group, read)}")
+            for group, points in strays
+            for point in points
+        ]
+
     def _further_points(self) -> dict[str, list[EntryPoint]]:
         """Group -> the installed entry points that are not components: hooks and kernels."""
         _ = self.installed  # fills `_further`
@@ -380,6 +400,15 @@ def _entry_of(entry_point: EntryPoint) -> Entry | None:
         return None
     name, version = (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("", "")
     return Entry(Origin(kind, entry_point.name, name, version, entry_point.value))
+
+
+def _instead(found: object) -> str:
+    """What an entry point names in place of a component class of its kind, for a message; "" for any other class."""
+    if not isinstance(found, type):
+        return f", but an object of type {type(found).__name__}; name the class"
+    if issubclass(found, Component) and found.kind in GROUPS:
+        return f", but of modnet.{KINDS[found.kind].__name__}: its group is {GROUPS[found.kind]}"
+    return ""
 
 
 def _at(keys: Iterable[tuple[str, str]], table: Mapping[tuple[str, str], Entry]) -> list[Entry]:

@@ -8,16 +8,40 @@ from pathlib import Path as FilePath
 from typing import Any, cast
 
 from modnet.configuration.reading import Reading
+from modnet.data.spec import DataSpec
 from modnet.errors import Problem, SpecError
+from modnet.kinds.callback import Callback
+from modnet.kinds.layer import Layer
+from modnet.kinds.loss import Loss
+from modnet.kinds.optimizer import Optimizer
 from modnet.plugins.registry import Registry, default_registry
 from modnet.specs.components import ComponentReader
-from modnet.specs.model import Spec
+from modnet.specs.model import NetworkSpec, Spec, TrainingSpec
 from modnet.specs.paths import resolved, with_value
 from modnet.specs.range_checks import check_ranges
 from modnet.specs.source import Source, read_source
 from modnet.words import show
 
 SpecLike = str | PathLike[str] | Mapping[str, Any] | Spec
+
+
+class _SpecReader(ComponentReader):
+    """Reads the components of a spec, and knows where a key belongs that is at the wrong place."""
+
+    def home_of(self, key: str) -> str:
+        if key in ("in_channels", "in_features", "input_size"):
+            return "leave it out: it is known from the layer before"
+        for title, table in (("network", NetworkSpec), ("training", TrainingSpec), ("data", DataSpec)):
+            if key in table.__fields__:
+                return f"it belongs to [{title}]"
+        if key in self.registry.names(Callback):
+            return f"it is a callback: callbacks = [{show(key)}] in [training]"
+        if key in self.registry.names(Layer):
+            return f"it is a layer: layers = [..., {{ type = {show(key)}, ... }}] in [network]"
+        for kind, name in ((Optimizer, "adam"), (Loss, "cross_entropy"), (Callback, "early_stopping")):
+            if key in self.registry.find(kind, name).__fields__:
+                return f'it is an option of the {kind.kind}: {{ type = "{name}", {key} = ... }}'
+        return ""
 
 
 def read_spec(
@@ -51,7 +75,7 @@ def read_spec(
         foreign = path.suffix.lower() not in (".toml", ".json", ".yaml", ".yml")
         located = read_source(path, (lambda p: registry.hooks.hook.modnet_read_spec(path=p),) if foreign else ())
         values = located.values
-    reading = Reading(ComponentReader(registry))
+    reading = Reading(_SpecReader(registry))
     values = _overridden(values, overrides or {})
     spec = _read(values, reading)
     if reading.problems:

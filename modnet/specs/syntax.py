@@ -173,14 +173,33 @@ def _toml_hint(text: str, offset: int, message: str, found: str) -> str:
     if message == "Invalid value":
         return _toml_value_hint(text, start, token)
     if message == "Expected newline or end of document after a statement":
-        return _any_hint(text, start, token)
-    if message == "Expected '=' after a key in a key/value pair" and token == ":":
-        return "in TOML, write key = value"
+        return _decimal_hint(text, start) or _any_hint(text, start, token)
+    if message == "Expected '=' after a key in a key/value pair":
+        return _key_hint(text, start, token)
     if message in ("Unclosed inline table", "Invalid initial character for a key part"):
         if found == _END_OF_LINE:
             return "a table in braces has to be on one line; a list may span several"
         if token == "}":
             return "remove the comma before it"
+    return ""
+
+
+def _key_hint(text: str, start: int, token: str) -> str:
+    """What to do about a key without a value."""
+    before = text[text.rfind("\n", 0, start) + 1 : start]
+    if alone := re.search(r"\{\s*([\"'])(\w+)\1\s*$", before):
+        return f'write "{alone[2]}" without braces, or {{ type = "{alone[2]}" }}'
+    return "in TOML, write key = value" if token == ":" else _decimal_hint(text, start)
+
+
+def _decimal_hint(text: str, start: int) -> str:
+    """What to do about a number with a decimal comma that ends at `start`, or whose comma is there; "" for others."""
+    line = text.rfind("\n", 0, start) + 1
+    for number in re.compile(r"=[ \t]*(\d+),(\d+)[ \t]*").finditer(text, line):
+        if number.start() > start:
+            break
+        if number.end() >= start:
+            return f"write a decimal point: {number[1]}.{number[2]}"
     return ""
 
 
@@ -192,6 +211,8 @@ def _toml_value_hint(text: str, start: int, token: str) -> str:
         return f"write {token.lower()}"
     if token.lower() in ("none", "null", "nil", "~"):
         return "TOML has no such value; leave the key out"
+    if re.match(r"\w+\s*=", text[start:]):
+        return 'write a table in braces, as in { type = "linear" }'
     return _any_hint(text, start, token) or ("put a string in quotes" if token[:1].isalpha() else "")
 
 

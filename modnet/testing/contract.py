@@ -254,6 +254,11 @@ def _tried(component: Component | Example, input_shapes: tuple[Shape, ...]) -> E
     """What to try a component with; for a layer without shapes and data, shapes are found."""
     if isinstance(component, Example) and input_shapes:
         raise TypeError("an Example contains its input_shapes; do not pass them again")
+    if isinstance(component, type):
+        raise TypeError(f"expected a component, found the class {component.__name__}; write {component.__name__}(...)")
+    if not all(isinstance(shape, tuple) for shape in input_shapes):
+        found = ", ".join(map(repr, input_shapes))
+        raise TypeError(f"expected a shape for each input, as tuples: (4,) for 4 features; found {found}")
     example = component if isinstance(component, Example) else Example(component, input_shapes)
     if isinstance(example.component, Layer) and not example.input_shapes and example.data is None:
         return example.replace(input_shapes=next(accepted_shapes(example.component), ()))
@@ -299,4 +304,6 @@ def raised(error: BaseException) -> str:
     """An error and the place where it was raised, as one line."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    if isinstance(error, NotImplementedError) and frames and not str(error):  # as a kind's base class does
+        return f"it does not define {frames[-1].name}{place}"
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}{place}"

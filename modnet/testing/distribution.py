@@ -24,7 +24,7 @@ from modnet.testing.examples import examples_of
 from modnet.testing.files import examine_files
 from modnet.words import nearest, show
 
-HOOKS, FILE = "hooks", "file"
+HOOKS, FILE, STRAY = "hooks", "file", "entry point"
 
 FILES = "tests/files"
 """The folder with old model files of a plugin, which every later version must be able to read."""
@@ -36,7 +36,7 @@ class Offer:
 
     Attributes:
         distribution: its name.
-        kind: a component's, "kernel", "hooks" or "file".
+        kind: a component's, "kernel", "hooks", "file", or "entry point" for one in a group that modnet does not read.
         name: a component's type, a kernel's KIND.TYPE.METHOD, a hook module's entry point, an old model file's name.
         examine: gives one report for each use that it was tried in, or one that says why there are none.
     """
@@ -94,6 +94,18 @@ def _offers(distribution: str, entries: list[Entry], registry: Registry) -> Iter
     for module in registry.hook_modules:
         if normalized(module.distribution) == distribution:
             yield Offer(module.distribution, HOOKS, module.name, partial(examine_hooks, module))
+    yield from _strays(distribution, registry)
+
+
+def _strays(distribution: str, registry: Registry) -> Iterator[Offer]:
+    for point, fault in registry.strays:
+        if point.dist is not None and normalized(point.dist.name) == distribution:
+            yield Offer(point.dist.name, STRAY, point.name, partial(_stray, point.name, fault))
+
+
+def _stray(name: str, fault: str) -> list[Report]:
+    remedy = "Correct the name of the group in pyproject.toml, and install the distribution again."
+    return [_unexamined(STRAY, name, "offered", fault, remedy)]
 
 
 def _stem(distribution: str) -> str:
@@ -123,8 +135,10 @@ def examine_entry(entry: Entry) -> list[Report]:
     try:
         cls = entry.load()
     except BrokenPlugin as error:
-        remedy = "The value of the entry point is package.module:Class, and the module must be importable."
         text = raised(error.__cause__) if error.__cause__ else str(error)
+        remedy = "The value of the entry point is package.module:Class, and the module must be importable."
+        if not error.__cause__:
+            remedy = "The entry point must name a class of the kind of its group, by the class's own type name."
         return [_unexamined(origin.kind, origin.type, "imports", text, remedy)]
     try:
         examples = examples_of(cls)
@@ -132,7 +146,11 @@ def examine_entry(entry: Entry) -> list[Report]:
         remedy = "Override the classmethod examples: return (Example(cls(size=3), ((4,),)),)."
         return [_unexamined(origin.kind, origin.type, "examples", str(error), remedy)]
     except Exception as error:
-        remedy = f"{origin.value}: examples() must return Examples of the component and must not raise an error."
+        remedy = (
+            f"{origin.value}: examples() must return Examples of the component and must not raise an error. Where it "
+            "gives none, output_shape, parameters and expand are tried with some shapes, one for each of `inputs`; "
+            "they may raise ShapeError."
+        )
         return [_unexamined(origin.kind, origin.type, "examples", raised(error), remedy)]
     return [_examined(example, origin.kind, origin.type) for example in examples]
 
@@ -143,6 +161,9 @@ def _examined(example: Example, kind: str, name: str) -> Report:
     except DataError as error:
         remedy = "data is (x, y), arrays with the same number of rows, or a function of an rng that returns them."
         return _unexamined(kind, name, "examples", str(error), remedy)
+    except Exception as error:  # one component must not keep the others from being examined
+        remedy = "Run modnet.testing.check_component on it in a test, for the traceback."
+        return _unexamined(kind, name, "examined", raised(error), remedy)
 
 
 def examine_kernel_entry(point: EntryPoint, registry: Registry) -> list[Report]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modnet.arrays import Shape
-from modnet.errors import ModnetError, ShapeError
+from modnet.engine.build import build
+from modnet.errors import ModnetError, ShapeError, SpecError
 from modnet.kinds.component import Component, Example
 from modnet.kinds.layer import Layer
-from modnet.kinds.node import Composite
+from modnet.kinds.node import Composite, Node
 
 SHAPES: tuple[Shape, ...] = ((6,), (5, 4), (6, 4, 3))
 """Shapes of one sample that a layer is tried with: features, a sequence, an image."""
@@ -29,7 +30,7 @@ def examples_of(cls: type[Component]) -> list[Example]:
         raise ModnetError(
             f"{cls.__name__}: no example could be made from its fields ({error}); override examples()"
         ) from error
-    if not isinstance(component, Layer) or isinstance(component, Composite):
+    if not isinstance(component, Layer):
         return [Example(component)]
     found = [Example(component, shapes) for shapes in accepted_shapes(component)]
     if not found:
@@ -42,8 +43,17 @@ def accepted_shapes(layer: Layer) -> Iterator[tuple[Shape, ...]]:
     for shape in SHAPES:
         shapes = (shape,) * max(1, layer.inputs[0])
         try:
-            layer.output_shape(*shapes)
-            layer.parameters(*shapes)
-        except ShapeError:
+            if isinstance(layer, Composite):
+                _build(layer, shapes)
+            else:
+                layer.output_shape(*shapes)
+                layer.parameters(*shapes)
+        except (ShapeError, SpecError):
             continue
         yield shapes
+
+
+def _build(composite: Composite, shapes: tuple[Shape, ...]) -> None:
+    """Makes a network of only a composite. Raises SpecError for shapes that one of its nodes refuses."""
+    inputs = {f"x{place}": list(shape) for place, shape in enumerate(shapes)}
+    build({"network": {"input": inputs, "layers": [Node(layer=composite, inputs=tuple(inputs))]}})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from modnet.arrays import Array, Shape
-from modnet.testing.contract import Broken
+from modnet.testing.contract import Broken, raised
 from modnet.testing.given import Given
 
 Maker = Callable[[np.random.Generator, tuple[int, ...]], tuple[Array, Array]]
@@ -164,10 +164,12 @@ def cases(
     """
     if given is not None:
         return [_own(given, try_out, needs_target)]
-    found = list(_accepted(shapes, try_out, FORMS if needs_target else PREDICTIONS))
+    errors: list[Exception] = []
+    found = list(_accepted(shapes, try_out, FORMS if needs_target else PREDICTIONS, errors))
     if not found:
         tried = f"the {len(FORMS)} kinds of predictions and targets that were tried"
-        raise Broken(f"it takes none of {tried}, for the shapes {shapes or SHAPES}")
+        first = f"; the first gives {raised(errors[0])}" if errors else ""
+        raise Broken(f"it takes none of {tried}, for the shapes {shapes or SHAPES}{first}")
     return found
 
 
@@ -188,8 +190,12 @@ def _own(given: Given, try_out: Callable[[Array, Array], bool], needs_target: bo
 
 
 def _accepted(
-    shapes: Sequence[Shape], try_out: Callable[[Array, Array], bool], forms: Sequence[Form]
+    shapes: Sequence[Shape],
+    try_out: Callable[[Array, Array], bool],
+    forms: Sequence[Form],
+    errors: list[Exception],
 ) -> Iterator[Case]:
+    """The cases that a component takes; what it raises for the others is added to `errors`."""
     for shape, form in itertools.product(shapes[:1] or SHAPES, forms):
         case = _case(form, shape, *shapes[1:])
         if form.classes and case.shape[-1:] == (1,):
@@ -199,7 +205,8 @@ def _accepted(
             continue
         try:
             taken = try_out(prediction, target)
-        except Exception:  # many do not check shapes, because the network has done so
+        except Exception as error:  # many do not check shapes, because the network has done so
+            errors.append(error)
             continue
         if taken:
             yield case

@@ -11,6 +11,7 @@ from modnet.arrays import Array
 from modnet.engine.graph import GraphNode
 from modnet.engine.network import Network
 from modnet.errors import DataError
+from modnet.kinds.activation import Activation
 from modnet.kinds.layer import Layer
 from modnet.kinds.loss import Loss
 from modnet.losses.targets import TOLERANCE
@@ -53,6 +54,21 @@ def unfit_ending(network: Network, output: str, loss: Loss) -> tuple[str, str] |
     if loss.normalized is False and same_axis and _promise(last, "normalizes"):
         return f"{loss.type} treats each output as a separate decision; {what} that sum to 1", loss.ending
     return None
+
+
+def limited_ending(network: Network, output: str, loss: Loss) -> str | None:
+    """What limits the probabilities of an output: an activation before the last one, as in softmax after relu."""
+    nodes = _ending(network, output)
+    if nodes is None or nodes[0].layer.type not in loss.joint_with or nodes[0].inputs[0] < len(network.inputs):
+        return None
+    last, before = nodes[0], network.graph.node(nodes[0].inputs[0])
+    numbers: Range | None = _promise(before, "output_range") if isinstance(before.layer, Activation) else None
+    if numbers is None or numbers == (-math.inf, math.inf):
+        return None
+    return (
+        f"output {show(output)}: the {last.type} at its end takes any numbers, but the {before.type} before it gives "
+        f"only {_described(numbers)}; leave out the {before.type} before it"
+    )
 
 
 def check_normalized(output: str, loss: Loss, prediction: Array) -> None:

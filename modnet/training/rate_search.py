@@ -27,6 +27,9 @@ from modnet.words import in_columns
 SMOOTHING = 0.9
 """How much of the previous mean loss each step keeps."""
 
+NOISY = 20
+"""So many steps the mean loss takes to become steady; none of their rates is suggested."""
+
 HOPELESS = 4.0
 """The search ends when the smoothed loss exceeds the lowest one by this factor."""
 
@@ -45,8 +48,9 @@ class RateSearch:
         rates: of the steps, rising.
         losses: of the batches.
         smoothed: their exponential moving mean, with bias correction.
-        suggested: the rate at which the smoothed loss falls most steeply over the logarithm of the rate, rounded to
-            two digits; None if it never falls.
+        suggested: the rate at which the lowest smoothed loss so far falls most steeply over the logarithm of the rate,
+            rounded to two digits; None if it never falls. The first 20 steps, or a quarter of all, only say where the
+            loss begins.
         ended: why the search ended before the greatest rate, or "".
     """
 
@@ -146,12 +150,20 @@ def _as_before(network: Network) -> Iterator[None]:
 
 
 def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float | None:
-    """The rate at which the loss falls most steeply, on the way to its minimum."""
-    end = int(np.argmin(smoothed)) + 1
-    if end < 3:
+    """The rate at which the loss falls most steeply, on the way to its minimum.
+
+    Batches differ, and the mean of the first few of them varies most. So the first steps only say where the loss
+    begins, and the fall is that of the lowest loss since then, while the rate rises tenfold.
+    """
+    first = min(NOISY, len(rates) // 4)
+    course = np.minimum.accumulate([float(np.median(smoothed[: first + 1])), *smoothed[first:]])[1:]
+    course = course[: int(np.argmin(course)) + 1]
+    if len(course) < 3:
         return None
-    slopes = np.gradient(np.array(smoothed[:end]), np.log(rates[:end]))
-    return float(f"{rates[int(np.argmin(slopes))]:.1e}")
+    width = min(max(1, round(math.log(10) / math.log(rates[1] / rates[0]))), len(course) - 1)
+    falls = course[:-width] - course[width:]
+    place = int(np.argmax(falls))
+    return float(f"{rates[first + place + width // 2]:.1e}") if falls[place] > 0 else None
 
 
 class _Rising(Schedule):

@@ -17,7 +17,7 @@ import numpy as np
 
 from modnet.arrays import Array
 from modnet.datasets.batches import Batch, Batches
-from modnet.datasets.dataset import Dataset, naming
+from modnet.datasets.dataset import naming
 from modnet.engine.history import History
 from modnet.engine.network import Network
 from modnet.errors import BrokenPlugin, DataError, Diverged, TrainingError
@@ -532,19 +532,6 @@ class Run:
         fraction = min(before // together, steps - 1) / steps if steps else 0.0
         done, figures = self.epoch - 1 + fraction, self.history.figures
         return Progress(done, self.training.epochs, figures, self.greater_is_better, self._schedule_memory)
-
-
-def was_trained_on(network: Network, data: Dataset, some: bool = False) -> bool:
-    """Whether a network was trained on just these rows in this order, as far as some of them tell.
-
-    Args:
-        some: whether a part of them is enough. Only arrays are checked, whose parts share them.
-    """
-    found = {f"training {name}": text for name, text in data.batches(1).fingerprint(CARD_ROWS).items()}
-    known = {name: text for name, text in network.card.data.items() if name.startswith("training ")}
-    for names in (found, known) if some else ():
-        names.pop("training choice of rows", None)
-    return found == known
 
 
 def _joined(name: str, callback: Callback, run: Run) -> object:

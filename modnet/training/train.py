@@ -10,6 +10,7 @@ from typing import Any, cast
 from modnet.configuration.reading import Reading
 from modnet.datasets.batches import Batches
 from modnet.engine.build import build
+from modnet.engine.card import ModelCard
 from modnet.engine.history import History
 from modnet.engine.network import Network
 from modnet.errors import DataError, PluginError, SpecError, TrainingError
@@ -22,6 +23,7 @@ from modnet.specs.model import TrainingSpec
 from modnet.specs.reader import SpecLike
 from modnet.training.callbacks import named_callbacks
 from modnet.training.checkpoint import restore
+from modnet.training.endings import limited_ending
 from modnet.training.figures import check_figures
 from modnet.training.objective import Objective
 from modnet.training.run import Run
@@ -65,7 +67,8 @@ def train(
         modnet.save(history.network, "penguins.modnet")
 
     Arguments that are not given come from the `[training]` table of the spec that the network was built from, or have
-    their defaults; only loss and metrics are remembered from one call to the next. Components may be given as objects,
+    their defaults; only loss and metrics are remembered from one call to the next. `network.card.training`, which the
+    model file has too, says how the last call trained. Components may be given as objects,
     by name, or as tables. Layers that learn from the data before training (standardize) need data that can be read
     twice, and not a generator, which runs only once.
 
@@ -176,13 +179,12 @@ def prepare(
     registry = registry or default_registry()
     training = merged_training(network, given, registry)
     objective = Objective(network, training, registry.kernels)
-    # Loss and metrics are remembered for `evaluate` and the model file; all other arguments are for this call only.
     remembered = network.card.spec.training or TrainingSpec(loss=training.loss)
-    network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
+    network.card = _remembering(network.card, remembered, training)
     data = Given(x, y, sample_weights, steps_per_epoch)
     batches, validating = training_batches(objective, training, data, validation)
     training = objective.training
-    network.card = network.card.replace(training=remembered.replace(loss=training.loss, metrics=training.metrics))
+    network.card = _remembering(network.card, remembered, training)
     run = Run(network, training, objective, registry, named_callbacks(training), batches, validating)
     try:
         check_figures(training, run.greater_is_better)
@@ -193,6 +195,14 @@ def prepare(
     _check_schedule(run)
     _look_at_data(run, restored)
     return run
+
+
+def _remembering(card: ModelCard, planned: TrainingSpec, training: TrainingSpec) -> ModelCard:
+    """The card of a network in training: the model file will say how, and the next call begins with loss and metrics.
+
+    All other arguments are for one call only.
+    """
+    return card.replace(training=planned.replace(loss=training.loss, metrics=training.metrics), trained_as=training)
 
 
 def _check_epochs(run: Run) -> None:
@@ -260,6 +270,9 @@ def _look_at_data(run: Run, restored: bool) -> None:
             raise
     if run.network.parameters.size and not run.optimization.trains:
         warnings.warn("nothing is trained: every parameter that a loss depends on is frozen", stacklevel=4)
+    for head in run.objective.heads:
+        if limited := limited_ending(run.network, head.name, head.loss):
+            warnings.warn(limited, stacklevel=4)
     look_over(run.evaluation, batches, what)
     if validation is not None:
         look_over(run.evaluation, validation, validation.name or "validation data")
@@ -280,7 +293,7 @@ def _prepare_layers(network: Network, batches: Batches) -> None:
 def merged_training(network: Network, given: Mapping[str, Any], registry: Registry) -> TrainingSpec:
     """The training of a network's spec, with some parts replaced by arguments, which are checked in the same way."""
     try:
-        base = network.card.training
+        base = network.card.planned_training
     except PluginError:
         if given["loss"] is None:
             raise

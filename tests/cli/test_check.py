@@ -120,6 +120,13 @@ pets.toml:13:1: training.epoch: unknown key; did you mean "epochs"?
         ),
         ("network.layers.3=sigmoid", "cross_entropy expects probabilities that sum to 1 along the last axis"),
         ("data.target=sort", 'data.train: pets.csv: no column "sort"'),
+        ("training.target=kind", "training.target: unknown key; it belongs to [data]"),
+        ("network.loss=mse", "network.loss: unknown key; it belongs to [training]"),
+        ("training.early_stopping=true", 'it is a callback: callbacks = ["early_stopping"] in [training]'),
+        ("training.flatten=true", 'it is a layer: layers = [..., { type = "flatten", ... }] in [network]'),
+        ("training.learning_rate=0.1", 'it is an option of the optimizer: { type = "adam", learning_rate = ... }'),
+        ("training.class_weights=balanced", 'it is an option of the loss: { type = "cross_entropy", class_weights'),
+        ("network.layers=[{type='linear',in_features=3,out_features=2}]", "leave it out: it is known from the layer"),
     ],
 )
 def test_what_does_not_fit(run, setting, message):
@@ -147,6 +154,13 @@ def test_an_unusual_end_is_a_note(run):
     )
     note = "note: binary_cross_entropy usually follows sigmoid; output output ends with hard_sigmoid"
     assert run("check", "own.toml").stdout.splitlines()[1] == note
+
+
+def test_an_activation_before_the_last_one_is_a_note(run):
+    layers = '[{type = "linear", out_features = 2, activation = "softmax"}, "softmax"]'
+    Path("own.toml").write_text(f'[network]\ninput = [2]\nlayers = {layers}\n[training]\nloss = "cross_entropy"\n')
+    note = run("check", "own.toml").stdout.splitlines()[1]
+    assert note.startswith('note: output "output": the softmax at its end takes any numbers, but the softmax before it')
 
 
 def test_class_weights_of_0_for_the_first_rows_are_no_fault(run):

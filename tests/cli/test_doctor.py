@@ -14,9 +14,10 @@ from modnet.cli import doctor, machine
 from tests.cli.test_train import start
 
 GOOD = {
-    "processor": {"usable_cores": 4, "container_cores": None, "features": ["AVX2", "FMA3"]},
+    "processor": {"cores": 4, "usable_cores": 4, "container_cores": None, "features": ["AVX2", "FMA3"]},
     "products": {"library": "openblas", "version": "0.3", "kernel": "Haswell", "threads": 4},
     "threads": 4,
+    "load": 4.0,
     "variables": {},
     "speed": {"float32": 300.0, "float64": 150.0, "float32_one_thread": 90.0},
     "kernels": {"used": {"modnet-numba": 36}, "switched_off": False, "offered": 36},
@@ -49,8 +50,15 @@ def test_the_screen(environment, run, monkeypatch):
     assert labels[:6] == ["modnet", "processor", "products", "speed", "kernels", "plugins"]
 
 
-def test_nothing_is_wrong_where_nothing_is():
-    assert findings() == []
+@pytest.mark.parametrize("load", [None, 0.0, 4.0])
+def test_nothing_is_wrong_where_nothing_is(load):
+    assert findings(load=load) == []
+
+
+def test_one_thread_waits_for_no_other():
+    known = {"load": 9.0, "products": {**GOOD["products"], "threads": 1}, "threads": 1}
+    (found,) = findings(**known, processor={**GOOD["processor"], "usable_cores": 1})
+    assert "MODNET_NUM_THREADS" not in found.do
 
 
 @pytest.mark.parametrize(
@@ -93,6 +101,11 @@ def test_nothing_is_wrong_where_nothing_is():
             {"speed": {"float32": 95.0, "float64": 50.0, "float32_one_thread": 90.0}},
             "in 4 threads is hardly faster than in one, or slower: 95 GFLOP/s against 90",
             "MODNET_NUM_THREADS=1",
+        ),
+        (
+            {"load": 7.25},
+            "programs keep all 4 cores busy (load 7.2 in the last minute)",
+            "until then export MODNET_NUM_THREADS=1",
         ),
         ({"variables": {"PYTHONMALLOC": "debug"}}, "PYTHONMALLOC, which is for debugging", "unset PYTHONMALLOC"),
         (
@@ -162,9 +175,7 @@ def test_requirements_that_are_too_old_are_found(monkeypatch):
     ]
     monkeypatch.setattr(machine, "requires", lambda name: needs)
     monkeypatch.setattr(machine, "_installed_version", {"numpy": "1.9.3", "pluggy": "1.6", "a": ""}.get)
-    assert list(machine._too_old("modnet-core")) == [
-        {"distribution": "modnet-core", "needs": "numpy>=1.26", "installed": "1.9.3"}
-    ]
+    assert list(machine._too_old([])) == [{"distribution": "modnet-core", "needs": "numpy>=1.26", "installed": "1.9.3"}]
 
 
 @pytest.mark.parametrize("library", ["numpy", "pluggy"])

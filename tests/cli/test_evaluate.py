@@ -177,3 +177,11 @@ def test_options_of_reading(run, model):
     Path("bars.csv").write_text("title; of\n" + Path("pets.csv").read_text().replace(",", ";"), encoding="utf-16")
     options = ("--delimiter", ";", "--header", "2", "--encoding", "utf-16")
     assert run("evaluate", model, "bars.csv", *options).stdout.startswith("bars.csv: 80 rows")
+
+
+def test_rows_that_the_model_may_have_learnt_from(run, model):
+    told = " ".join(run("evaluate", model, "pets.csv").stderr.split())
+    assert "together as many as here; if these are the same rows, it looks better here than it is" in told
+    lines = Path("pets.csv").read_text().splitlines(keepends=True)
+    Path("some.csv").write_text("".join(lines[:40]))
+    assert run("evaluate", model, "some.csv").stderr == ""

@@ -101,7 +101,7 @@ def test_a_schedule(run, folder):
     ("arguments", "message"),
     [
         (["histroy", "a"], 'unknown command "histroy"; did you mean "history"?'),
-        (["pie", "a"], 'unknown command "pie"; modnet plot --help lists them'),
+        (["pie", "a"], 'unknown command "pie"; expected one of history, confusion, weights, network, schedule'),
         (["history"], "Missing argument 'MODEL...'"),
         (["history", "pets.modnet", "-o", "a.gif"], 'a.gif: no picture is written as ".gif"; expected .png, .svg'),
         (["network", "pets.toml", "-o", "a.jpg"], 'a.jpg: no network is drawn as ".jpg"; expected .svg, .dot'),

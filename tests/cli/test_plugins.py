@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -78,6 +79,15 @@ def test_the_traceback_of_what_is_broken(environment, run):
     assert "layer haar of modnet-wave 1.0 (modnet_wave:Haar)" in shown
     assert "ZeroDivisionError: division by zero" in shown
     assert "modnet_wave.py" in shown
+
+
+def test_what_is_broken_without_an_error_of_its_own_has_no_traceback(environment, run):
+    environment.install("modnet-gate", GATE, layers={"gait": "Gate"}, layer={"gate": "Gate"})
+    shown = run("plugins", "--errors").stdout
+    assert "Traceback" not in shown
+    assert 'broken: has the type name "gate"; entry point and class must have the same name' in shown
+    assert 'broken: modnet has no group of entry points "modnet.layer"; did you mean "modnet.layers"?' in shown
+    assert "entry point  gate" in run("plugins").stdout
 
 
 def test_kernels_are_listed_whether_they_work_or_not(environment, run, monkeypatch):
@@ -224,3 +234,30 @@ def test_two_plugins_with_one_command(environment, run):
 def test_built_in_commands_import_no_hooks(environment, run):
     install_hooks(environment, "greeting", "1 / 0")
     assert run("check", "pets.toml").stderr == ""
+
+
+DOUBLE = """\
+import warnings
+import numpy as np
+from modnet import Activation
+
+class Double(Activation, type="double"):
+    "y = 2 x"
+
+    def check(self):
+        warnings.warn("double is deprecated; use linear", FutureWarning, stacklevel=2)
+
+    def function(self, x, out):
+        return np.multiply(x, 2, out=out)
+
+    def derivative(self, x, y, out):
+        out.fill(2)
+        return out
+"""
+
+
+@pytest.mark.filterwarnings("default::FutureWarning")
+def test_a_deprecated_component_of_a_spec_warns_on_the_command_line(environment, run):
+    environment.install("modnet-double", DOUBLE, activations={"double": "Double"})
+    Path("double.toml").write_text('network = { input = [1], layers = ["double"] }')
+    assert "warning: double is deprecated; use linear" in run("check", "double.toml").stderr

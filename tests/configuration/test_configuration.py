@@ -134,8 +134,23 @@ def test_fields_cannot_be_set_or_deleted():
         point.x = 2
     with pytest.raises(AttributeError, match="Point is immutable"):
         del point.x
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match='has no field "new": an option is an annotated field, such as'):
         point.new = 2
+
+
+def test_an_option_without_an_annotation_is_explained():
+    class Rated(Configuration):
+        rate = 0.5
+
+    with pytest.raises(TypeError, match=r'no field "rate"; Rated.rate has no annotation: write rate: float = 0.5'):
+        Rated(rate=0.2)
+
+
+def test_a_default_that_cannot_be_compared_can_be_shown():
+    class Held(Configuration):
+        array: np.ndarray = np.ones(3)
+
+    assert repr(Held()) == "Held()"
 
 
 def test_equality_and_hash_are_those_of_type_and_values():
@@ -525,6 +540,49 @@ def test_the_nearest_name(name, found):
     names = ["flatten", "layer_norm", "linear"]
     assert nearest(name, names) == found
     assert did_you_mean(name, names) == (f'; did you mean "{found}"?' if found else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("lr", "learning_rate"),
+        ("cos", "cosine"),
+        ("RMSE", "root_mean_squared_error"),
+        ("cosine_annealing", "cosine"),
+        ("units", "out_features"),
+        ("in_features", None),
+        ("wz", None),  # two have these initials
+    ],
+)
+def test_the_nearest_name_for_one_of_another_kind(name, found):
+    names = ["learning_rate", "root_mean_squared_error", "cosine", "out_features", "wide_zone", "west_zone"]
+    assert nearest(name, names) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ({"count": "3"}, "write 3"),
+        ({"count": 3.0}, "write 3"),
+        ({"share": "20%"}, "write 0.2"),
+        ({"sizes": 4}, "write [4]"),
+        ({"sizes": "4"}, ""),
+        ({"is_on": "True"}, "write true"),
+        ({"count": "many"}, ""),
+        ({"tables": {"a": 1}}, "put it into brackets: [{ ... }]"),
+    ],
+)
+def test_a_value_in_another_notation_has_a_hint(value, hint):
+    class Hinted(Configuration):
+        count: int = 1
+        share: float = 0.5
+        sizes: tuple[int, ...] = ()
+        is_on: bool = True
+        tables: tuple[dict[str, int], ...] = ()
+
+    reading = Reading(Reader())
+    assert Hinted.from_table(value, (), reading) is INVALID
+    assert [problem.hint for problem in reading.problems] == [hint]
 
 
 def test_the_nearest_name_is_looked_for_among_a_bounded_number(monkeypatch):

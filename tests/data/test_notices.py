@@ -43,6 +43,21 @@ def test_classes_with_few_rows_are_named():
     )
 
 
+def test_spellings_of_one_class_are_counted_together():
+    with pytest.warns(UserWarning, match="differ only in spelling"):
+        spelled = task(y=["yes" if n % 50 == 0 else "nNN"[n % 3] + "o" for n in range(ROWS)])
+    assert notices(spelled)[0].startswith("y: 98.0% of the rows are No, so always predicting it is right as often;")
+
+
+def test_a_rare_one_of_several_classes_has_no_threshold_and_no_auc_without_rows_to_measure():
+    several = task(y=["a"] * 300 + ["b"] * 295 + ["c"] * 5)
+    assert notices(several)[0] == (
+        "y: 50.0% of the rows are a, so always predicting it is right as often; look at balanced_accuracy"
+    )
+    assert metrics_for(several, several.goals[0]) == ("accuracy", "balanced_accuracy")
+    assert metrics_for(many := task(y=["a"] * 300 + ["b"] * 288 + ["c"] * 12), many.goals[0])[-1] == "auc"
+
+
 def test_counts():
     counts = [(0, 0, 0, 1, 1, 2, 5)[n % 7] for n in range(ROWS)]
     assert said(y=counts)[0].startswith("y: counts;")

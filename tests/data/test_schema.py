@@ -639,3 +639,21 @@ def test_a_code_that_has_lost_its_zeros_is_known_whatever_stands_beside_it(value
 def test_a_number_that_may_be_two_codes_is_neither():
     column = ColumnSchema(name="zip", kind="category", categories=("0501", "00501"))
     assert column.codes(Column.of([501, "501", "00501"])).tolist() == [-1, -1, 1]
+
+
+@pytest.mark.parametrize("missing", [None, "error", "mean", "most_frequent", "code", "drop"])
+def test_an_empty_text_is_a_text_without_words(missing):
+    text = 'note,y\n"a red house",a\n,b\n"a red house",a\n'
+    columns = {"note": ColumnSpec(kind="text", buckets=8)}
+    schema = learn(text, target="y", columns=columns, missing=missing)
+    found = schema.encode(table_of(text)).inputs["input"]
+    assert found.shape == (3, 8)
+    assert [row.any() for row in found] == [True, False, True]
+
+
+@pytest.mark.parametrize("missing", ["mean", "most_frequent", "code"])
+def test_no_text_is_filled_with_that_of_other_rows(missing):
+    text = 'note,y\n"a red house",a\nNA,b\n"a red house",a\n'
+    columns = {"note": ColumnSpec(kind="text", buckets=8)}
+    schema = learn(text, target="y", columns=columns, missing=missing)
+    assert not schema.encode(table_of(text)).inputs["input"][1].any()

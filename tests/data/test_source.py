@@ -178,7 +178,10 @@ def test_workbooks_and_arrays_under_a_wrong_name(tmp_path):
 
 
 def test_folders_and_addresses(tmp_path):
-    with pytest.raises(DataError, match=r"expected a file, found a folder; for images in a folder for each class"):
+    with pytest.raises(DataError, match=r"expected a file, found a folder, which is empty$"):
+        read(tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(DataError, match="found a folder, with nothing in it that an installed plugin reads"):
         read(tmp_path)
     with pytest.raises(
         DataError, match=r"^postgresql://ann:\*\*\*@db/x: no installed plugin reads postgresql addresses"

@@ -37,3 +37,7 @@ def test_lengths_are_one_or_nought(texts, buckets):
     assert found.shape == (len(texts), buckets)
     lengths = np.sqrt((found**2).sum(axis=1))
     assert np.logical_or(np.isclose(lengths, 1), lengths == 0).all()
+
+
+def test_an_empty_text_is_zeros():
+    assert not hash_texts(["", "  "], 16, (1, 3)).any()

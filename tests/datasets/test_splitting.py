@@ -143,6 +143,8 @@ def test_an_unknown_column_to_split_by_is_named(tmp_path):
     [
         ({}, {"by": "group", "column": "g"}, "needs a share of the rows, such as validation = 0.2"),
         ({"validation": 0.6, "test": 0.4}, None, "nothing is left to train on"),
+        ({"validation": "20%"}, None, 'validation = "20%" is the name of a file; for a share write validation = 0.2'),
+        ({"test": "0,15"}, None, "for a share write test = 0.15"),
         ({"validation": 0.2}, {"by": "group"}, 'by = "group" needs column'),
         ({"validation": 0.2}, {"by": "random", "column": "g"}, "needs no column"),
         ({"validation": 0.2}, {"by": "time", "test": "x"}, 'for by = "column"'),

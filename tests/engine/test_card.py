@@ -1,5 +1,6 @@
 """The model card: what is known of a model beside its arrays."""
 
+import numpy as np
 import pytest
 
 import modnet
@@ -55,3 +56,20 @@ def test_trained_leaves_what_a_training_does_not_know():
     assert (after.history, after.metrics, after.metadata) == ({"loss": [1.0]}, {"loss": 1.0}, {"author": "Ada"})
     assert after.data == card.data
     assert card.trained({}, {}, {"training input": "now"}).data == {"training input": "now"}
+
+
+def test_the_training_is_the_last_one_with_the_arguments_of_its_call(tmp_path):
+    layers = [{"type": "linear", "out_features": 1}]
+    network = modnet.build({"network": {"input": [2], "layers": layers}, "training": {"loss": "mse", "epochs": 3}})
+    x, y = np.eye(2), np.ones((2, 1))
+    arguments = {"optimizer": "sgd", "epochs": 2, "batch_size": 4, "seed": 5, "gradient_clipping": 1.0}
+    modnet.train(network, x, y, **arguments)
+    modnet.save(network, tmp_path / "model.modnet")
+    loaded = modnet.load(tmp_path / "model.modnet")
+    for card in (network.card, loaded.card):
+        known = card.training
+        assert (known.optimizer.type, known.epochs, known.batch_size, known.seed) == ("sgd", 2, 4, 5)
+        assert known.gradient_clipping == 1.0
+    assert network.card.planned_training.epochs == 3
+    assert len(modnet.train(network, x, y)["loss"]) == 3
+    assert network.card.replace(training=TRAINING).training is TRAINING

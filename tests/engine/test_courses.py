@@ -98,6 +98,11 @@ def test_values_of_many_sizes_have_a_logarithmic_scale():
     assert [axes.get_yscale() for axes in modnet.plot_histories({"a": course, "b": COURSE}).axes] == ["log", "linear"]
 
 
+def test_a_share_has_a_linear_scale():
+    course = {"accuracy": [0.02, 0.5, 0.9], "r2": [0.01, 0.6, 0.8], "calibration_error": [0.5, 0.1, 0.01]}
+    assert [axes.get_yscale() for axes in modnet.History(course).plot().axes] == ["linear", "linear", "log"]
+
+
 def test_a_logarithmic_axis_has_plain_numbers(tmp_path):
     modnet.History({"loss": [100.0, 1.0]}).plot(tmp_path / "a.svg")
     texts = ["".join(text.itertext()) for text in ET.parse(tmp_path / "a.svg").iter("{http://www.w3.org/2000/svg}text")]

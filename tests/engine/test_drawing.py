@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import modnet
-from modnet.engine.drawing import sketch_of
+from modnet.engine.drawing import LETTERS, sketch_of
 
 ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -56,13 +56,20 @@ def test_several_inputs_and_outputs_have_their_names():
 
 def test_an_activation_that_others_read_too_has_its_own_box():
     layers = [linear(name="a"), {"type": "relu", "name": "b"}, {"type": "add", "inputs": ["a", "b"], "name": "c"}]
-    assert [box.title for box in sketch_of(network_of(layers)).boxes] == [
-        "input",
-        "a: linear",
-        "b: relu",
-        "c: add",
-        "output",
+    assert [(box.title, box.text) for box in sketch_of(network_of(layers)).boxes] == [
+        ("input", ""),
+        ("a", "linear, 20 parameters"),
+        ("b", "relu"),
+        ("c", "add"),
+        ("output", ""),
     ]
+
+
+def test_names_are_cut_so_that_they_fit_into_their_boxes():
+    layers = [{"type": "standardize", "name": "measurements_of_all_kinds"}, linear(name="x" * 40, activation="relu")]
+    lines = [line for box in sketch_of(network_of(layers)).boxes for line in (box.title, box.text)]
+    assert {"measurements_of_all_k...", "standardize"} <= set(lines)
+    assert max(len(line) for line in lines) <= LETTERS + len("...")
 
 
 def test_what_a_composite_is_made_of_stands_in_its_panel(without_graphviz):
@@ -74,7 +81,7 @@ def test_what_a_composite_is_made_of_stands_in_its_panel(without_graphviz):
 
 def test_shared_parameters_are_counted_once():
     network = network_of([linear(name="a"), linear(name="b", shares="a")])
-    assert [box.text for box in sketch_of(network).boxes] == ["", "20 parameters", "", ""]
+    assert [box.text for box in sketch_of(network).boxes] == ["", "linear, 20 parameters", "linear", ""]
 
 
 def test_the_file_is_the_drawing(tmp_path, without_graphviz):

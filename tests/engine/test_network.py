@@ -351,6 +351,16 @@ def test_channels_that_come_first_are_told_to_come_last():
 
 
 @pytest.mark.parametrize(
+    ("shape", "hint"),
+    [([3, 8, 6], "channels come last: set input = [8, 6, 3]"), ([8, 6], "the axis of channels is missing: set input")],
+)
+def test_an_input_unlike_the_images_is_told_their_shape(shape, hint):
+    network = modnet.build({"network": {"input": shape, "layers": ["flatten", linear(2)]}})
+    with pytest.raises(modnet.ShapeError, match=re.escape(hint)):
+        network.predict(np.ones((2, 8, 6, 3)))
+
+
+@pytest.mark.parametrize(
     ("x", "message"),
     [
         (

@@ -48,7 +48,7 @@ def trained():
 def test_a_network_shows_its_drawing_and_its_nodes(trained):
     text = text_of(trained.network)
     assert text.startswith("Network of 2 nodes, 6 parameters A network of 2 nodes")
-    assert "first: linear · softmax" in text
+    assert "first · softmax" in text
     assert "nodes and their sizes node type output parameters multiply-adds" in text
 
 

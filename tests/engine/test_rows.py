@@ -67,6 +67,12 @@ def test_a_record_and_a_list_of_records(network):
         network.predict([{"input": 1, "color": "red", "weight": 1}])
 
 
+def test_a_record_without_some_columns_names_them_and_no_other_column_of_the_model(network):
+    with pytest.raises(DataError) as told:
+        network.predict({"colour": "red"})
+    assert str(told.value) == 'table: no columns "input", "weight"; the columns are colour'
+
+
 def test_an_array_in_the_order_of_the_columns(network):
     rows = [[row[name] for name in ("input", "colour", "weight")] for row in ROWS]
     assert network.predict(rows) == network.predict(np.array(rows, object)) == network.predict(COLUMNS)

@@ -57,3 +57,22 @@ def test_an_activation_gives_the_array_that_it_was_given():
     context = layer_context(NewArray(), (3,))
     with pytest.raises(TypeError, match="function gives another array; expected that it writes into out"):
         NewArray().forward(context, np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("given", [2, (2,), ("first", "second"), (3, 2)])
+def test_the_number_of_inputs_is_the_fewest_and_the_most(given):
+    with pytest.raises(TypeError, match=r"Two.inputs is .*; expected the fewest and the most inputs: \(2, 2\) for two"):
+        type("Two", (Layer,), {"inputs": given})
+
+
+def test_outputs_are_names():
+    with pytest.raises(TypeError, match=r'Two.outputs is 2; expected the names of several outputs: \("sequence"'):
+        type("Two", (Layer,), {"outputs": 2})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("layer", "inputs"), ("layer", "type"), ("loss", "values"), ("metric", "check")]
+)
+def test_an_option_has_no_name_that_every_component_of_its_kind_has(kind, name):
+    with pytest.raises(TypeError, match=f"It.{name}: an annotation makes it an option, but every {kind} has {name}"):
+        type("It", (KINDS[kind],), {"__annotations__": {name: int}, name: 1})

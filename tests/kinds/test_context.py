@@ -152,3 +152,14 @@ def test_what_children_have_saved_is_let_go():
     context.child("a").child("b").save(np.ones(3))
     context.forget()
     assert context.child("a").child("b").saved == ()
+
+
+@pytest.mark.parametrize("arrays", ["grads", "state"])
+def test_an_array_of_the_context_is_written_into_and_not_replaced(arrays):
+    context = Context("float64", **{arrays: {"inner.mean": np.zeros(2)}})
+    for held, name in (getattr(context, arrays), "inner.mean"), (getattr(context.child("inner"), arrays), "mean"):
+        with pytest.raises(TypeError, match="cannot be replaced; write into it"):
+            held[name] = np.ones(2)
+        held[name] += 1
+        held[name][...] += 1
+    assert getattr(context, arrays)["inner.mean"].tolist() == [4, 4]

@@ -129,6 +129,17 @@ def without_excerpt(text: str) -> str:
         ("[a\nb = 1", '1:3: expected "]" after the name of the table, found the end of the line'),
         ("[[a]\nb = 1", '1:4: expected "]]" after the name of the table, found "]"'),
         ("a: 1", '1:2: expected "=" after the key, found ":"\n     in TOML, write key = value'),
+        ("a = 0,5  # half", '1:6: expected the end of the line, found ","\n     write a decimal point: 0.5'),
+        ("a = { b = 0,001 }", '1:17: expected "=" after the key, found "}"\n     write a decimal point: 0.001'),
+        ("a = [1] ,2", '1:9: expected the end of the line, found ","'),
+        (
+            'a = [{ "relu" }]',
+            '1:15: expected "=" after the key, found "}"\n     write "relu" without braces, or { type = "relu" }',
+        ),
+        (
+            'a = [[type = "relu"]]',
+            '1:7: expected a value, found "type"\n     write a table in braces, as in { type = "linear" }',
+        ),
         ("= 1", '1:1: expected a key, a [table] or a comment, found "="'),
         ("a. = 1", '1:4: expected a key, found "="'),
         ('a = 1\nb = "x\nc = 1', "2:5: the string that begins here has no closing quote"),

@@ -265,6 +265,51 @@ class Forgetful(Scaling, type="forgetful"):
         return {"type": self.type}
 
 
+@breaks("arguments", (4,))
+class LikeTorch(Scaling, type="like_torch"):
+    """Has no argument for the context."""
+
+    def forward(self, x):
+        return x
+
+
+@breaks("arguments", (4,), (4,))
+class TwoAtOnce(Layer, type="two_at_once"):
+    """Takes two inputs, and declares one."""
+
+    def output_shape(self, first, second):
+        return first
+
+    def forward(self, context, first, second):
+        return first + second
+
+    def backward(self, context, gradient):
+        return gradient, gradient
+
+
+@breaks("fields", (4,))
+class Named(Scaling, type="named"):
+    """Has an option that takes the place of its node's name."""
+
+    name: str = "factor"
+
+
+@breaks("declarations", (4,))
+class OneNumber(Scaling, type="one_number"):
+    """Gives a shape that is no tuple."""
+
+    def parameters(self, *input_shapes):
+        return {"factor": Parameter(4, Ones())}
+
+
+@breaks("declarations", (4,))
+class NotMade(Scaling, type="not_made"):
+    """Gives the class of an initializer."""
+
+    def parameters(self, *input_shapes):
+        return {"factor": Parameter((4,), Ones)}
+
+
 @breaks("declarations", (4,))
 class Restless(Scaling, type="restless"):
     """Asks for another parameter each time."""

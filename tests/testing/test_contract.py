@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from modnet import Example
+from modnet import Example, Loss
 from modnet.layers import Add
 from modnet.testing import ContractError, check_component, examine
 from modnet.testing.contract import MODULES, group_of
@@ -21,7 +21,7 @@ NOT_PLANTED = {
 
 WITHOUT_NUMBERS = {
     *("documented", "named", "type hints", "fields", "immutable", "round trip", "JSON Schema", "does not change"),
-    *("declarations", "refusals", "slots", "events", "plain accumulators", "plain state"),
+    *("arguments", "declarations", "refusals", "slots", "events", "plain accumulators", "plain state"),
 }
 """Rules about names, types and declarations."""
 
@@ -139,6 +139,25 @@ def test_the_error_lists_every_rule_with_numbers_and_remedy():
     (report,) = caught.value.reports
     skipped = next(row for row in report.rows if row.rule == "writes gradients")
     assert (skipped.status, skipped.text) == ("not examined", 'because "gradients" failed')
+
+
+def test_a_loss_that_takes_nothing_that_was_tried_says_why():
+    class OneForAll(Loss, type="one_for_all"):
+        """The square of the distance of each output from one number."""
+
+        def target_shapes(self, prediction_shape):
+            return ((1,),) if prediction_shape == (3,) else ()
+
+        def values(self, prediction, target):
+            return ((prediction - target) ** 2).mean(axis=1)
+
+        def gradient(self, prediction, target):
+            return 2 * (prediction - target) / prediction.shape[1]
+
+    (row,) = examine(OneForAll()).failures
+    assert "; the first gives ShapeError: one_for_all expects a target of shape (1,)" in row.text
+    assert "Example(cls(), ((3,), (1,)))" in row.remedy
+    check_component(OneForAll(), (3,), (1,))
 
 
 def test_a_report_is_a_table_with_a_row_for_each_rule():

@@ -51,6 +51,110 @@ def test_what_cannot_be_examined_is_a_failure_too(environment, code, rule, text)
     assert row.remedy
 
 
+LAYER = """\
+import numpy as np
+from modnet import Composite, Layer, Loss, Metric, Node
+from modnet.layers import Linear
+
+class It(Layer, type="it"):
+    "y = x"
+
+    def output_shape(self, shape):
+        return shape
+
+    def forward(self, context, x):
+        return x
+
+    def backward(self, context, gradient):
+        return gradient
+
+class NoType(It):
+    "y = x"
+
+class Mistaken(Loss, type="it"):
+    "A loss."
+
+class Unwritten(Layer, type="it"):
+    "Nothing yet."
+
+class Whole(Composite, type="it"):
+    "Two layers."
+
+made = It()
+
+def function():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("offered", "text"),
+    [
+        ("NoType", 'has no type name; write class NoType(It, type="it")'),
+        ("Mistaken", "is not a subclass of modnet.Layer, but of modnet.Loss: its group is modnet.losses"),
+        ("made", "is not a subclass of modnet.Layer, but an object of type It; name the class"),
+        ("function", "is not a subclass of modnet.Layer, but an object of type function; name the class"),
+        ("Unwritten", "it does not define output_shape"),
+        ("Whole", "does not define expand"),
+    ],
+)
+def test_what_an_entry_point_names_in_place_of_a_component(environment, offered, text):
+    environment.install("modnet-it", LAYER, layers={"it": offered})
+    (offer,) = offered_by("modnet-it", environment.registry)
+    ((row,),) = (report.failures for report in offer.examine())
+    assert text in row.text
+    assert row.remedy
+
+
+def test_an_entry_point_without_a_colon_names_no_class(environment):
+    environment.install("modnet-it", LAYER, layers={"it": "It"})
+    points = environment.folder / "modnet_it-1.0.dist-info" / "entry_points.txt"
+    points.write_text("[modnet.layers]\nit = modnet_it.It")
+    (offer,) = offered_by("modnet-it", environment.registry)
+    ((row,),) = (report.failures for report in offer.examine())
+    assert row.text.endswith("names no class; write modnet_it:It")
+
+
+def test_an_annotation_that_cannot_be_resolved_is_named(environment):
+    environment.install("modnet-it", LAYER.replace('"y = x"', 'size: "Itn" = 1', 1), layers={"it": "It"})
+    (offer,) = offered_by("modnet-it", environment.registry)
+    ((row,),) = (report.failures for report in offer.examine())
+    assert "name 'Itn' is not defined, in the annotation of It.size" in row.text
+
+
+def test_a_component_that_cannot_be_shown_is_a_failure_and_not_the_end(environment):
+    code = LAYER.replace('    "y = x"', '    "y = x"\n    def __repr__(self): return 1 / 0', 1)
+    environment.install("modnet-it", code, layers={"it": "It"})
+    (offer,) = offered_by("modnet-it", environment.registry)
+    assert {row.text.partition(":")[0] for report in offer.examine() for row in report.failures} == {
+        "ZeroDivisionError"
+    }
+
+
+def test_an_entry_point_in_an_unknown_group_is_told(environment):
+    environment.install("modnet-it", LAYER, layer={"it": "It"}, layers={"it": "It"})
+    component, stray = offered_by("modnet-it", environment.registry)
+    assert [(offer.kind, offer.name) for offer in (component, stray)] == [("layer", "it"), ("entry point", "it")]
+    ((row,),) = (report.failures for report in stray.examine())
+    assert row.text == 'modnet has no group of entry points "modnet.layer"; did you mean "modnet.layers"?'
+
+
+def test_a_composite_without_examples_is_tried_with_shapes_that_its_nodes_take(environment):
+    code = LAYER + "\n".join(
+        (
+            "class Twice(Composite, type='twice'):",
+            "    'Two layers.'",
+            "    def expand(self, inputs):",
+            "        return [Node(layer=Linear(out_features=3)), Node(layer=Linear(out_features=2))]",
+        )
+    )
+    environment.install("modnet-it", code, layers={"twice": "Twice"})
+    (offer,) = offered_by("modnet-it", environment.registry)
+    reports = offer.examine()
+    assert [report.label for report in reports] == [f'layer "twice" Twice() on {shape}' for shape in ("(6,)", "(5, 4)")]
+    assert [report.failures for report in reports] == [[], []]
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
@@ -133,3 +237,18 @@ def test_hooks_that_are_broken(environment):
     offers = install_all(environment, hooks="import modnet\n@modnet.hookimpl\ndef modnet_reed(path): ...\n")
     (row,) = offers[2].examine()[0].failures
     assert "there is no hook modnet_reed" in row.text
+
+
+@pytest.mark.parametrize(
+    ("hooks", "text"),
+    [
+        (
+            "def modnet_read_spec(path): ...\n",
+            "modnet_read_spec is not marked as a hook; write @modnet.hookimpl above it",
+        ),
+        ("def read(path): ...\n", "has no hooks: no function is marked with @modnet.hookimpl"),
+    ],
+)
+def test_a_module_whose_hooks_are_not_marked(environment, hooks, text):
+    (row,) = install_all(environment, hooks=hooks)[2].examine()[0].failures
+    assert text in row.text

@@ -192,3 +192,25 @@ def test_built_in_losses_do_not_depend_on_the_batch():
 def test_layers_are_known_by_what_they_promise():
     assert Layer.output_range is None
     assert Linear.output_range == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([LINEAR, "softmax", "softmax"], "the softmax before it gives only numbers from 0 to 1; leave out the softmax"),
+        (
+            [{**LINEAR, "activation": "relu"}, "softmax"],
+            "the relu before it gives only numbers >= 0",
+        ),
+        ([LINEAR, "tanh", "softmax", "temperature"], "the tanh before it gives only numbers from -1 to 1"),
+        ([LINEAR, "leaky_relu", "softmax"], None),
+        ([LINEAR, "relu", LINEAR, "softmax"], None),
+    ],
+)
+def test_an_activation_before_the_last_one_is_warned_of(layers, message, recwarn):
+    spec = {"network": {"input": [2], "layers": layers}, "training": {"loss": "cross_entropy", "epochs": 1}}
+    rng = np.random.default_rng(0)
+    modnet.train(spec, rng.standard_normal((12, 2)), rng.integers(0, 3, 12), validation=0.5)
+    warned = [str(warning.message) for warning in recwarn if "at its end" in str(warning.message)]
+    assert len(warned) == (message is not None)
+    assert not message or message in warned[0]

@@ -26,6 +26,16 @@ def test_the_suggestion_follows_the_curvature(curvature):
     assert max(found.rates) * curvature < 30
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_noise_of_the_first_batches_is_not_taken_for_a_fall(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((400, 3))
+    y = x @ [[1.0], [-2.0], [0.5]] + 2 * rng.standard_normal((400, 1))  # the loss of a batch varies much
+    layers = [{"type": "linear", "out_features": 16, "activation": "relu"}, {"type": "linear", "out_features": 1}]
+    network = modnet.build({"network": {"input": [3], "layers": layers}})
+    assert find_rate(network, x, y, loss="mse", batch_size=16).suggested > 1e-4
+
+
 def test_the_rates_rise_by_one_factor_and_the_loss_is_smoothed():
     found = find_rate(modnet.build(SPEC), *blobs(), lowest=1e-4, highest=1e-2, steps=20)
     np.testing.assert_allclose(found.rates, np.geomspace(1e-4, 1e-2, 20), rtol=1e-6)

@@ -127,7 +127,8 @@ def _of_card(network: Network, samples: Samples | None, model: str) -> Iterator[
         head = ["column", "use", "kind", "encoding", "values", "missing values", "missing here"]
         here = table is not None
         rows = columns if here else [row[:-1] for row in columns]
-        texts = [] if samples is None else [f"Ranges and gaps are those of the {counted(len(samples), 'row')} here."]
+        count = "" if samples is None else counted(len(samples), "row")
+        texts = [f"Ranges and missing values are those of the {count} here."] if count else []
         yield Part(
             "data", "Data", [Block(texts=texts, head=head if here else head[:-1], rows=rows, left=6, kind="columns")]
         )

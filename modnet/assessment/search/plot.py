@@ -63,9 +63,9 @@ def _of(found: SearchResult, outcome: str) -> list[Trial]:
 
 
 def _scale(axes: Any, found: SearchResult) -> None:
-    """A figure that spans more than one order of magnitude has a logarithmic axis."""
+    """A loss that spans more than one order of magnitude has a logarithmic axis."""
     values = [trial.value for trial in _of(found, DONE) if trial.value is not None]
-    if is_logarithmic(min(values), max(values)):
+    if is_logarithmic(found.monitor, min(values), max(values)):
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
 

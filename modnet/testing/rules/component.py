@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
@@ -25,12 +25,13 @@ from modnet.configuration.reading import Reading
 from modnet.errors import PluginError, SpecError
 from modnet.kinds import KINDS
 from modnet.kinds.component import Component, Example
+from modnet.kinds.layer import Layer
 from modnet.plugins.registry import Registry
 from modnet.specs.components import ComponentReader
 from modnet.specs.json_schema import json_schema as schema_of
 from modnet.testing.contract import Broken, NotExamined, Rules
 from modnet.testing.given import Given
-from modnet.words import show
+from modnet.words import counted, show
 
 RULES = Rules()
 PLACES = {
@@ -249,6 +250,8 @@ def named(trial: Trial) -> str:
     after=("type hints", "named"),
 )
 def fields(trial: Trial) -> str:
+    if isinstance(trial.component, Layer) and "name" in trial.fields:
+        raise Broken('a spec gives each node a name, whose place a field called "name" would take; rename the field')
     for name, part in trial.schema["properties"].items():
         if name in trial.fields and '{"not": {}}' in json.dumps(part):
             raise Broken(
@@ -256,6 +259,49 @@ def fields(trial: Trial) -> str:
                 "spec can match"
             )
     return ", ".join(trial.fields)
+
+
+@RULES.rule(
+    "arguments",
+    "Give each method the arguments of the same method in modnet.kinds: they come by position, and a layer with two "
+    "inputs, inputs = (2, 2), has one for each: forward(self, context, first, second).",
+)
+def arguments(trial: Trial) -> str:
+    component, cls = trial.component, type(trial.component)
+    count = len(trial.shapes) or 1
+    if isinstance(component, Layer) and trial.shapes:
+        fewest, most = component.inputs
+        if not fewest <= count <= (count if most is None else most):
+            raise Broken(f"it is tried with {counted(count, 'input')}, but its class has inputs = {component.inputs}")
+    methods = list(_overridden(cls))
+    for name, specified in methods:
+        given = list(_positional(specified, count))
+        own = inspect.signature(getattr(component, name))
+        try:
+            own.bind(*given)
+        except TypeError as error:
+            raise Broken(f"{cls.__name__}.{name}{own} is called as {name}({', '.join(given)}): {error}") from None
+    return counted(len(methods), "method")
+
+
+def _overridden(cls: type[Component]) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The methods of a kind that a component defines itself, each as the kind declares it; not the events of a run,
+    whose arguments come by name."""
+    for base in (base for base in cls.__mro__ if base.__module__.startswith("modnet.kinds.")):
+        for name, specified in vars(base).items():
+            own = inspect.getattr_static(cls, name)
+            is_method = inspect.isfunction(specified) and inspect.isfunction(own) and own is not specified
+            if is_method and not name.startswith(("_", "modnet_")):
+                yield name, specified
+
+
+def _positional(method: Callable[..., Any], count: int) -> Iterator[str]:
+    """The names of the arguments that a method of a kind is called with; `*inputs` stands for `count` of them."""
+    for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            yield from [parameter.name] if count == 1 else (f"{parameter.name}_{n + 1}" for n in range(count))
+        elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty:
+            yield parameter.name
 
 
 @RULES.rule(

@@ -53,7 +53,11 @@ class Trial(of_component.Trial):
         return out
 
 
-@RULES.rule("fills", "initialize writes every element of `out`, in place: out[...] = ..., not out = ...")
+@RULES.rule(
+    "fills",
+    "initialize writes every element of `out`, in place: out[...] = ..., not out = ...",
+    after=("arguments",),
+)
 def fills(trial: Trial) -> str:
     if not trial.sizes:
         raise Broken("it refuses all shapes that were tried")

@@ -15,6 +15,7 @@ from modnet.errors import DataError, ShapeError
 from modnet.kinds.activation import Activation
 from modnet.kinds.component import Example
 from modnet.kinds.context import Context
+from modnet.kinds.initializer import Initializer
 from modnet.kinds.layer import Layer, Parameter, State
 from modnet.testing.contract import Broken, NotApplicable, Rules, raised
 from modnet.testing.gradients import layer_context, layer_inputs
@@ -185,6 +186,7 @@ def same_gradients(found: Outcome, expected: Outcome, what: str, tolerance: floa
     "declarations",
     "parameters returns a mapping from name to Parameter(shape, initializer), and state one from name to "
     "State(shape); the same shapes always give the same result. multiply_adds returns a whole number.",
+    after=("arguments",),
 )
 def declarations(trial: Trial) -> str:
     layer = trial.component
@@ -203,8 +205,14 @@ def _check_declared(declared: Any, kind: type[Parameter | State]) -> None:
     if not isinstance(declared, Mapping):
         raise Broken(f"expected a mapping from name to {kind.__name__}, found a {type(declared).__name__}")
     for name, item in declared.items():
-        if not isinstance(item, kind) or not all(isinstance(size, int) and size >= 0 for size in item.shape):
+        if not isinstance(item, kind) or not _is_fixed(item.shape):
             raise Broken(f"{name}: expected a {kind.__name__} with a fixed shape, found {item!r}")
+        if not isinstance(item.initializer, Initializer | None if kind is State else Initializer):
+            raise Broken(f"{name}: expected an initializer, such as Ones(), found {item.initializer!r}")
+
+
+def _is_fixed(shape: Any) -> bool:
+    return isinstance(shape, tuple) and all(isinstance(size, int) and size >= 0 for size in shape)
 
 
 @RULES.rule(
@@ -261,7 +269,7 @@ def needs_input(trial: Trial) -> str:
     "runs",
     "forward returns an array. backward returns one gradient, or a tuple with one gradient for each input (None "
     "for ids).",
-    after=("declarations", "needs_input"),
+    after=("arguments", "declarations", "needs_input"),
 )
 def runs(trial: Trial) -> str:
     for training in (True, False):
@@ -287,7 +295,8 @@ def runs(trial: Trial) -> str:
 @RULES.rule(
     "shapes",
     "forward returns an array of shape (batch, *output_shape(...)), also if an axis is variable (None). backward "
-    "returns gradients with the shapes of the inputs.",
+    "returns gradients with the shapes of the inputs. Shapes that the layer cannot take are refused by output_shape or "
+    'parameters: raise ShapeError("expects ...").',
     after=("runs",),
 )
 def shapes(trial: Trial) -> str:

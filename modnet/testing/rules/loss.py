@@ -113,7 +113,9 @@ class Trial(of_component.Trial):
 @RULES.rule(
     "takes targets",
     "values and gradient must take the targets that check_shapes accepts. If the check cannot find such targets, "
-    "pass the shapes of prediction and target: check_component(loss, (3,), (3,)).",
+    "pass the shapes of prediction and target, check_component(loss, (3,), (1,)), or return them from examples(): "
+    "Example(cls(), ((3,), (1,))).",
+    after=("arguments",),
 )
 def takes_targets(trial: Trial) -> str:
     return ", ".join(map(str, trial.cases))

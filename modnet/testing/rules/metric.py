@@ -86,10 +86,14 @@ def copied(value: Any) -> Any:
 
 @RULES.rule(
     "takes targets",
-    "Pass the shapes of prediction and target, check_component(metric, (3,), ()), if the check cannot find "
-    "targets that the metric takes.",
+    "If the check cannot find targets that the metric takes, pass the shapes of prediction and target, "
+    "check_component(metric, (3,), ()), or return them from examples(): Example(cls(), ((3,), ())).",
+    after=("arguments",),
 )
 def takes_targets(trial: Trial) -> str:
+    for name in ("start", "update", "result"):
+        if getattr(type(trial.component), name) is getattr(Metric, name):
+            raise Broken(f"it does not define {name}")
     return ", ".join(map(str, trial.cases))
 
 

@@ -110,7 +110,7 @@ def slots(trial: Trial) -> str:
     "runs",
     "update changes chunk.parameter and chunk.slots in place and returns nothing. A chunk has as many slots and "
     "scratch arrays as the class declares. Slots start at zero, and steps are counted from 1.",
-    after=("slots",),
+    after=("arguments", "slots"),
 )
 def runs(trial: Trial) -> str:
     state = trial.after(1)

@@ -49,6 +49,7 @@ def _course(epochs: int, figures: Sequence[str], nan: bool) -> list[Progress]:
     "finite",
     "factor returns a float of 0 or more for every epoch from 0 to the end and a little beyond, also for a run of "
     "one epoch and before there is any history.",
+    after=("arguments",),
 )
 def finite(trial: Trial) -> str:
     lowest, highest = math.inf, 0.0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,6 +14,8 @@ import modnet
 from modnet.data.named_arrays import NamedArrays
 from modnet.data.options import ReadOptions
 from modnet.words import counted, listed, show
+
+Found = TypeVar("Found")
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MOST_PIXELS = 100_000_000
@@ -40,7 +42,7 @@ def read(path: Path, options: ReadOptions) -> NamedArrays:
     sizes = _sizes(files)
     if options.size is None and len(sizes) > 1:
         raise _unlike(sizes)
-    opened = [_opened(file, options.size) for file in files]
+    opened = list(_each(files, lambda file: _opened(file, options.size)))
     grey = options.channels == 1 or (options.channels is None and all(image.mode == "L" for image in opened))
     x = np.stack([np.asarray(image.convert("L" if grey else "RGB")) for image in opened])
     arrays: dict[str, Any] = {"x": x[..., None] if grey else x}
@@ -82,9 +84,29 @@ def _images_in(files: Iterable[Path]) -> list[Path]:
 def _sizes(files: Sequence[Path]) -> dict[tuple[int, int], Path]:
     """(height, width) -> the first image that has it."""
     sizes: dict[tuple[int, int], Path] = {}
-    for file in files:
-        sizes.setdefault(_size(file), file)
+    for file, size in zip(files, _each(files, _size), strict=True):
+        sizes.setdefault(size, file)
     return sizes
+
+
+def _each(files: Sequence[Path], function: Callable[[Path], Found]) -> list[Found]:
+    """What the function gives for each file.
+
+    Raises:
+        DataError: some cannot be read; it names all of them, as far as anyone reads.
+    """
+    found, faults = [], []
+    for file in files:
+        try:
+            found.append(function(file))
+        except modnet.DataError as error:
+            faults.append((file, error))
+    if len(faults) > 1:
+        others = listed([str(file) for file, _ in faults[1:]], 20)
+        raise modnet.DataError(f"{faults[0][1]}; {counted(len(faults) - 1, 'other image')} likewise: {others}")
+    if faults:
+        raise faults[0][1]
+    return found
 
 
 def _unlike(sizes: Mapping[tuple[int, int], Path]) -> modnet.DataError:

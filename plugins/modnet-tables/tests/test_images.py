@@ -117,6 +117,13 @@ def test_what_is_refused(pets, monkeypatch):
     (pets / "cat" / "0.png").write_bytes((pets / "cat" / "1.png").read_bytes()[:40])
     with pytest.raises(modnet.DataError, match=r"0\.png: not an image, or a damaged one"):
         read_plugin(pets)
+    (pets / "dog" / "0.png").write_bytes(b"")
+    (pets / "dog" / "1.png").write_bytes(b"hello")
+    several = r"cat.0\.png: not an image, or a damaged one: .*; 2 other images likewise: .*dog.0\.png, .*dog.1\.png$"
+    with pytest.raises(modnet.DataError, match=several):
+        read_plugin(pets)
+    (pets / "dog" / "0.png").unlink()
+    (pets / "dog" / "1.png").unlink()
     (pets / "cat" / "0.png").write_bytes(b"")
     with pytest.raises(modnet.DataError, match=r"0\.png: not an image, or a damaged one"):
         read_plugin(pets)
@@ -172,3 +179,18 @@ def test_from_a_spec_to_predictions(pets):
     assert modnet.evaluate(network, data.train)["loss"] < 0.1
     new, _ = loader_for(network).load_source(str(pets / "cat"), data.schema, targets=False)
     assert network.forward(new.inputs).argmax(axis=1).tolist() == [0, 0, 0]
+
+
+def test_a_spec_is_not_made_for_images(pets):
+    testing = pytest.importorskip("click.testing")
+    from modnet.cli.app import cli
+
+    painted(pets / "cat" / "large.png", size=(8, 12))
+    found = testing.CliRunner().invoke(cli, ["new-spec", str(pets)])
+    assert found.exit_code == 2
+    assert "expected a table, found images; for these, write the spec by hand" in found.stderr
+
+
+def test_images_without_classes_cannot_be_trained_on(pets):
+    with pytest.raises(modnet.DataError, match="put the images into a folder for each class"):
+        read_plugin(pets / "cat").keys_for(["output"], "y", "output")

@@ -258,6 +258,12 @@ def _flattens(node: GraphNode) -> bool:
     return node.layer.type in ("flatten", "reshape") and len(node.shape) == 1
 
 
+def joins_channels(node: GraphNode) -> bool:
+    """Whether a node makes sequences of an image whose channels share an axis with its rows or columns."""
+    shape = node.input_shapes[0]
+    return node.layer.type == "reshape" and len(shape) > 2 and len(node.shape) > 1 and node.shape[-1] != shape[-1]
+
+
 def keeps_features(node: GraphNode) -> bool:
     """Whether each number of a node's output is made of the one at its place, and perhaps of all together."""
     return node.shape == node.input_shapes[0] and (node.layer.kind == "activation" or node.layer.type in KEEPS)

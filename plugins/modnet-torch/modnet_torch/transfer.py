@@ -17,7 +17,7 @@ from modnet.errors import ParameterMismatch
 from modnet.words import counted, in_columns, itemised, legible, shape_text
 from modnet_torch.files import as_array, read_weights
 from modnet_torch.form import Shapes
-from modnet_torch.forms import feature_orders, mixing
+from modnet_torch.forms import feature_orders, joins_channels, mixing
 from modnet_torch.matching import Matching, Seeker, match, seekers_of
 from modnet_torch.modules import Module, is_weight, modules_of, whole
 
@@ -29,10 +29,13 @@ class Transferred:
     Attributes:
         matching: the nodes with their modules, those without any, and the modules that are left over.
         ignored: names of arrays that are no weights, such as counters and masks.
+        joining: the nodes that join the channels of an image with another axis into sequences. What reads them has its
+            rows in this order, which may not be that of the model.
     """
 
     matching: Matching
     ignored: tuple[str, ...] = ()
+    joining: tuple[str, ...] = ()
 
     @property
     def missing(self) -> list[str]:
@@ -54,6 +57,11 @@ class Transferred:
         lines += itemised((_wanted(seeker) for seeker in self.matching.missing), "missing: ")
         lines += itemised((_left(module) for module in self.matching.left_over), "left over: ")
         lines += itemised(map(legible, self.ignored), "not a weight: ")
+        for name in map(legible, self.joining):
+            lines.append(
+                f"{name} joins channels with another axis, the channels last: where the model in torch has them first, "
+                "reorder the weights of what reads it"
+            )
         return "\n".join(lines)
 
 
@@ -125,7 +133,8 @@ def _found(
     left_out = ignore if ignore is not None else table.ignore if table else ()
     arrays = {name: as_array(value) for name, value in given.items()}
     others = tuple(name for name, array in arrays.items() if not is_weight(name, array))
-    found = Transferred(match(network.graph, modules_of(arrays), chosen, left_out), others)
+    joining = tuple(node.name for node in network.graph.nodes if joins_channels(node))
+    found = Transferred(match(network.graph, modules_of(arrays), chosen, left_out), others, joining)
     if strict and (found.missing or found.left_over):
         raise WeightsMismatch(path, found)
     return found

@@ -105,3 +105,28 @@ def test_a_network_that_torch_has_trained_is_saved_whole(pair, tmp_path):
     again = modnet.load(tmp_path / "network.safetensors")
     np.testing.assert_array_equal(again.forward(pair.x), network.forward(pair.x))
     assert again.spec.network == network.spec.network
+
+
+def test_a_sequence_made_of_an_image_has_its_channels_last_and_the_table_says_so():
+    class Columns(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(1, 3, 3, padding=1)
+            self.lstm = torch.nn.LSTM(3 * 4, 5, batch_first=True)
+
+        def forward(self, x):
+            return self.lstm(self.conv(x).permute(0, 2, 1, 3).flatten(2))[0][:, -1]
+
+    model = Columns()
+    layers = [
+        {"type": "conv2d", "out_channels": 3, "kernel_size": 3, "padding": 1, "name": "conv"},
+        {"type": "reshape", "shape": [6, 12]},
+        {"type": "lstm", "hidden_size": 5, "return_sequences": False, "name": "lstm"},
+    ]
+    network = modnet.build({"network": {"input": [6, 4, 1], "layers": layers}})
+    weights = model.state_dict()
+    weights["lstm.weight_ih_l0"] = weights["lstm.weight_ih_l0"].reshape(-1, 3, 4).transpose(1, 2).reshape(-1, 12)
+    assert "reshape_1 joins channels with another axis, the channels last" in str(load_state_dict(network, weights))
+    x = torch.randn(2, 1, 6, 4)
+    expected = model(x).detach().numpy()
+    np.testing.assert_allclose(network.forward(x.permute(0, 2, 3, 1).numpy()), expected, atol=1e-6)

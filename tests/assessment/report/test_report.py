@@ -29,7 +29,7 @@ def test_classes():
     assert "modnet predict pets.modnet new.csv -o predictions.csv" in page.text("use")
     assert "'colour': " in page.text("use")
     assert '"type": "standardize"' in page.text("provenance")
-    assert page.text("data").startswith("Data Ranges and gaps are those of the 120 rows here.")
+    assert page.text("data").startswith("Data Ranges and missing values are those of the 120 rows here.")
     assert made.notes[0] == "table: 120 rows"
 
 
