@@ -105,7 +105,8 @@ class Uniform(Initializer, type="uniform"):
     """Uniformly distributed between `minimum` and `maximum`.
 
     Attributes:
-        minimum, maximum: the ends of the interval.
+        minimum: the lower end of the interval.
+        maximum: its upper end.
     """
 
     minimum: float = -0.05

@@ -98,7 +98,8 @@ class Linear(Schedule, type="linear"):
     Without `epochs` the line takes the whole run.
 
     Attributes:
-        start_factor, end_factor: the ends of the line.
+        start_factor: the factor at the beginning of the line.
+        end_factor: the factor at its end.
         epochs: how long the line is; by default as long as the run.
     """
 

@@ -362,3 +362,9 @@ def test_the_script_that_generates_refuses_an_unknown_option():
     shown = subprocess.run([sys.executable, script, "--chek"], capture_output=True, text=True)
     assert shown.returncode == 2
     assert "unrecognized arguments: --chek" in shown.stderr
+
+
+def test_the_reference_names_no_component_without_a_type():
+    pages = sorted((ROOT / "docs" / "reference").rglob("*.md"))
+    assert pages
+    assert [page.name for page in pages if 'type = ""' in page.read_text(encoding="utf-8")] == []

@@ -209,10 +209,12 @@ def facts_of(cls: type[Component]) -> Iterator[str]:
 
 
 def filled_by(initializer: Initializer) -> str:
-    """An initializer as a spec has it; of one that only a layer uses, the one within it."""
-    if not initializer.type:
-        initializer = next((part for part in vars(initializer).values() if isinstance(part, Initializer)), initializer)
-    return LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", toml(initializer))
+    """An initializer as a spec has it; of one that only a layer uses, the one within it, or those side by side."""
+    within = vars(initializer).values() if not initializer.type else ()
+    parts = [part for value in within for part in (value if isinstance(value, tuple) else (value,))]
+    texts = [toml(part) for part in parts if isinstance(part, Initializer)] or [toml(initializer)]
+    texts = texts[:1] if len(set(texts)) == 1 else texts
+    return ", ".join(f"`{LONG_NUMBER.sub(lambda found: f'{float(found[0]):.4g}', text)}`" for text in texts)
 
 
 def shapes_of(cls: type[Component], examples: Sequence[Example]) -> str:
@@ -223,7 +225,7 @@ def shapes_of(cls: type[Component], examples: Sequence[Example]) -> str:
         rows["output"][column] = shape_text(layer.output_shape(*shapes))
         for name, wanted in layer.parameters(*shapes).items():
             decay = "" if wanted.decay else ", no weight decay"
-            row = rows.setdefault(f"parameter `{name}`: `{filled_by(wanted.initializer)}`{decay}", {})
+            row = rows.setdefault(f"parameter `{name}`: {filled_by(wanted.initializer)}{decay}", {})
             row[column] = shape_text(wanted.shape)
         for name, kept in layer.state(*shapes).items():
             rows.setdefault(f"state `{name}`: {kept.fill:g} at first", {})[column] = shape_text(kept.shape)

@@ -26,6 +26,10 @@ class Arrays(dict[str, Array]):
                 f"the array {show(name)} of the context cannot be replaced; write into it: [{show(name)}][...] = ..."
             )
 
+    def __reduce__(self) -> tuple[type[Arrays], tuple[dict[str, Array]]]:
+        """For `copy` and `pickle`, which otherwise fill a dict item by item."""
+        return type(self), (dict(self),)
+
 
 class Shared:
     """What the contexts of one pass have in common.

@@ -123,8 +123,8 @@ class Slice(Layer, type="slice"):
 
     Attributes:
         axis: of a sample: 0 is its first, -1 its last.
-        start, stop: the first element, and the one after the last; negative ones count from the end. None for all
-            elements on that side.
+        start: the first element; a negative number counts from the end. By default the first of all.
+        stop: the element after the last one; a negative number counts from the end. By default there is none after it.
 
     Raises:
         ShapeError: samples without that axis, or without any element in that part.

@@ -203,6 +203,9 @@ class Registry:
             return UnknownType(f"expected {_with_article(kind.kind)}, found {show(name)}, which is {found}{meant}")
         suggestion = did_you_mean(name, self.names(kind))
         hint = f"no installed plugin has this {kind.kind}; `modnet plugins --all` lists all components"
+        for point, fault in self.strays:
+            if point.name == name and point.dist is not None:
+                suggestion, hint = "", f"{point.dist.name} offers one in an unknown group: {fault}"
         return UnknownType(f"unknown {what}{suggestion}", "" if suggestion else hint)
 
     def _not_offered(self, what: str, distribution: str) -> PluginError:

@@ -23,6 +23,7 @@ from modnet.plugins.registry import Registry, default_registry
 from modnet.testing.contract import ContractError, Report, Row
 from modnet.testing.given import Given
 from modnet.testing.gradients import layer_inputs
+from modnet.words import show
 
 SUFFIX, BESIDE = ".modnet", ".npz"
 """Of a model file, and of the arrays that it was tried with: input names, and `output.NAME` for each output."""
@@ -124,12 +125,12 @@ def _compared(network: Network, beside: Path) -> str:
     for name, found in _outputs(network, inputs).items():
         wanted = expected.get(name)
         if wanted is None or wanted.shape != found.shape:
-            return f"{beside.name} has no output {name} of shape {found.shape}"
+            return f"{beside.name} has no output {show(name)} of shape {found.shape}"
         greatest = max(1.0, float(np.abs(wanted).max(initial=0.0)))
         distance = float(np.abs(found - wanted).max(initial=0.0))
         if not distance <= TOLERANCE[str(network.dtype)] * greatest:
             size = f"whose greatest number is {float(np.abs(wanted).max(initial=0.0)):.3g}"
-            return f"output {name} differs by {distance:.3g} from the one in {beside.name}, {size}"
+            return f"output {show(name)} differs by {distance:.3g} from the one in {beside.name}, {size}"
     return ""
 
 

@@ -1,5 +1,7 @@
 """What a layer sees: buffers that come again, and sums of rows."""
 
+import copy
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -152,6 +154,14 @@ def test_what_children_have_saved_is_let_go():
     context.child("a").child("b").save(np.ones(3))
     context.forget()
     assert context.child("a").child("b").saved == ()
+
+
+def test_the_arrays_of_a_context_can_be_copied():
+    context = Context("float64", grads={"w": np.ones(2)})
+    for made in (copy.deepcopy(context.grads), pickle.loads(pickle.dumps(context.grads))):
+        assert type(made) is type(context.grads)
+        assert made["w"].tolist() == [1, 1]
+        assert made["w"] is not context.grads["w"]
 
 
 @pytest.mark.parametrize("arrays", ["grads", "state"])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from modnet import NotInstalled
+from modnet import Layer, NotInstalled
+from modnet.errors import UnknownType
 from modnet.testing.distribution import offered_by
 
 DOUBLE = """\
@@ -132,9 +133,12 @@ def test_a_component_that_cannot_be_shown_is_a_failure_and_not_the_end(environme
 
 
 def test_an_entry_point_in_an_unknown_group_is_told(environment):
-    environment.install("modnet-it", LAYER, layer={"it": "It"}, layers={"it": "It"})
+    environment.install("modnet-it", LAYER, layer={"stray": "It"}, layers={"it": "It"})
+    with pytest.raises(UnknownType) as caught:
+        environment.registry.find(Layer, "stray")
+    assert caught.value.hint.startswith("modnet-it offers one in an unknown group: modnet has no group of entry points")
     component, stray = offered_by("modnet-it", environment.registry)
-    assert [(offer.kind, offer.name) for offer in (component, stray)] == [("layer", "it"), ("entry point", "it")]
+    assert [(offer.kind, offer.name) for offer in (component, stray)] == [("layer", "it"), ("entry point", "stray")]
     ((row,),) = (report.failures for report in stray.examine())
     assert row.text == 'modnet has no group of entry points "modnet.layer"; did you mean "modnet.layers"?'
 

@@ -109,7 +109,7 @@ def test_an_upgrade_to_an_invalid_configuration(old, installed):
 
 def test_an_upgrade_that_gives_another_computation(old, installed):
     installed(**SECOND | {"upgrade": UPGRADE.replace(" / 100", "")})
-    with pytest.raises(ContractError, match=r"same predictions: output output differs by .* from the one in stretch-1"):
+    with pytest.raises(ContractError, match=r'same predictions: output "output" differs by .* in stretch-1'):
         check_files(old)
 
 
@@ -126,7 +126,7 @@ def test_a_file_without_predictions_is_only_opened(old):
 def test_predictions_of_another_network(old):
     np.savez(old.with_suffix(".npz"), in0=np.ones((5, 3), np.float32))
     (report,) = examine_files(old)
-    assert report.failures[0].text == "stretch-1.npz has no output output of shape (5, 3)"
+    assert report.failures[0].text == 'stretch-1.npz has no output "output" of shape (5, 3)'
 
 
 def test_each_file_that_fails_is_listed(old, installed):

@@ -84,8 +84,8 @@ class TransformerBlock(Composite, type="transformer_block"):
         norm: `layer_norm`, `rms_norm` or another layer that keeps the shape.
         activation, gated: of the feed-forward layer.
         dropout: the rate of dropout of attention weights, within the feed-forward layer, and at the end of both.
-        heads, head_size, key_value_heads, causal, rotary, rotary_base, bias: as in `multi_head_attention`; `bias` holds
-            for the feed-forward layer too.
+        heads, head_size, key_value_heads, causal, rotary, rotary_base: as in `multi_head_attention`.
+        bias: whether the maps of attention and of the feed-forward layer have biases.
     """
 
     features: int = field(minimum=1)

@@ -431,7 +431,8 @@ class SeparableConv2d(Composite, type="separable_conv2d"):
         out_channels: of the pointwise convolution.
         kernel_size, stride, padding, dilation, depth_multiplier: of the depthwise one.
         bias: whether the pointwise convolution has one.
-        depthwise_initializer, pointwise_initializer: of the kernels of both parts.
+        depthwise_initializer: of the kernels of the depthwise one.
+        pointwise_initializer: of the kernels of the pointwise one.
     """
 
     out_channels: int = field(minimum=1)
@@ -480,7 +481,8 @@ class ConvTranspose2d(Layer, type="conv_transpose2d"):
     Source: Zeiler et al. 2010, "Deconvolutional networks"; Dumoulin and Visin 2016, arXiv:1603.07285, chapter 4.
 
     Attributes:
-        kernel_size, stride, dilation: one number, or [vertical, horizontal]; `stride` is that of the output.
+        kernel_size, dilation: one number, or [vertical, horizontal].
+        stride: that of the output: one number, or [vertical, horizontal].
         padding: what is cut off the output: "valid" for nothing; "same" for an output of n * stride elements; a number;
             [vertical, horizontal]; or [[top, bottom], [left, right]].
         output_padding: lines that the output has more at the bottom and the right; with explicit padding only.
