@@ -8,6 +8,7 @@ date. The folder `generation` has a module for each concern.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,7 +26,9 @@ from generation.reference import not_imported, reference  # noqa: E402
 
 
 def main(arguments: Sequence[str]) -> int:
-    check = "--check" in arguments
+    parser = argparse.ArgumentParser(description="Writes the generated parts of the documentation.")
+    parser.add_argument("--check", action="store_true", help="write nothing; the status is 1 if a page is out of date")
+    check = parser.parse_args(arguments).check
     stale = 0
     for path, old, new in pages():
         if new == old or (path.suffix == ".svg" and looks_like(old, new)):

@@ -256,5 +256,7 @@ def faults_of_site(site: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0] + ".")
-    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "build", help="where; by default build")
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", default=ROOT / "build", help="by default build"
+    )
     sys.exit(main(parser.parse_args().folder))

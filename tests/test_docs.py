@@ -357,6 +357,13 @@ def test_no_file_has_a_path_of_the_machine_that_it_was_made_on():
     assert [path for path in files_of_the_project() if machine.search(path.read_bytes())] == []
 
 
+def test_the_script_that_generates_refuses_an_unknown_option():
+    script = ROOT / "docs" / "generate.py"
+    shown = subprocess.run([sys.executable, script, "--chek"], capture_output=True, text=True)
+    assert shown.returncode == 2
+    assert "unrecognized arguments: --chek" in shown.stderr
+
+
 def test_the_reference_names_no_component_without_a_type():
     pages = sorted((ROOT / "docs" / "reference").rglob("*.md"))
     assert pages

@@ -58,6 +58,7 @@ AUTHORS = (
                "kernels": {"used": {plugin: number}, "switched_off", "offered"},
                "plugins": [{"name", "version", "offers", "seconds",
                  "broken": [{"kind", "type", "why"}]}],
+               "too_old": [{"distribution", "needs", "installed"}],
                "extras": {name: {"gives", "missing": [library]}},
                "findings": [{"what", "do"}]}
         """,

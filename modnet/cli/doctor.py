@@ -163,7 +163,15 @@ def _of_plugins(known: Mapping[str, Any]) -> Iterator[Finding]:
             )
 
 
-PARTS = (_of_products, _of_threads, _of_load, _of_variables, _of_kernels, _of_plugins)
+def _of_requirements(known: Mapping[str, Any]) -> Iterator[Finding]:
+    for row in known["too_old"]:
+        yield Finding(
+            f"{row['distribution']} needs {row['needs']}, and {row['installed']} is installed",
+            f"pip install '{row['needs']}'",
+        )
+
+
+PARTS = (_of_requirements, _of_products, _of_threads, _of_load, _of_variables, _of_kernels, _of_plugins)
 
 
 # The screen

@@ -15,6 +15,9 @@ from modnet.words import counted, harmless, nearest, show
 FAILED, WRONG_INPUT, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 129, 130, 143
 """Exit statuses other than 0."""
 
+REQUIRED = ("numpy", "pluggy", "msgpack")
+"""What no command works without."""
+
 WRONG_PLACE = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 """Errors of the system that are caused by the arguments of a command, and not by its work."""
 
@@ -58,8 +61,14 @@ def _fault_of(error: Exception) -> Exception:
     """The error, or a BrokenPlugin if a plugin has caused it."""
     if isinstance(error, ModnetError):
         return error
-    # Not at the top: it imports numpy, which a command without an error, such as --help, does not need.
-    from modnet.plugins.faults import fault_of
+    try:
+        if isinstance(error, ImportError) and error.name in REQUIRED:
+            raise error
+        # Not at the top: it imports numpy, which a command without an error, such as --help, does not need.
+        from modnet.plugins.faults import fault_of
+    except ImportError as missing:
+        again = f"pip install --force-reinstall {' '.join(REQUIRED)}"
+        return ModnetError(f"a library that modnet needs cannot be imported: {missing}\n{again}")
 
     return fault_of(error)
 

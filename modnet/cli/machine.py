@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import modnet
 from modnet.cli.plugins import Offered, offered
 from modnet.plugins.builtin import CORE
+from modnet.plugins.distributions import is_older
 from modnet.plugins.kernels import SWITCH
 from modnet.plugins.registry import Registry
 from modnet.threads import OF_LIBRARIES, VARIABLE, cores, count, product_libraries, products_in_one_thread
@@ -74,6 +76,7 @@ def facts(registry: Registry, measured: bool = True, paths: bool = False) -> dic
         paths: whether folders are shown. Without them, nothing says whose machine it is.
     """
     rows = [row for row in offered(registry) if row.plugin.partition(" ")[0] != CORE]
+    plugins = _plugins(rows, paths)
     found = {
         "modnet": modnet.__version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -86,7 +89,8 @@ def facts(registry: Registry, measured: bool = True, paths: bool = False) -> dic
         "variables": {name: _without_folders(os.environ[name]) for name in VARIABLES if name in os.environ},
         "speed": _speed() if measured else None,
         "kernels": _kernels(rows),
-        "plugins": _plugins(rows, paths),
+        "plugins": plugins,
+        "too_old": list(_too_old(plugins)),
         "extras": {
             name: {"gives": gives, "missing": [library for library in needs if not _is_there(library)]}
             for name, (gives, needs) in EXTRAS.items()
@@ -204,6 +208,31 @@ def _plugins(rows: Sequence[Offered], paths: bool) -> list[dict[str, Any]]:
             why = row.remark.removeprefix("broken: ")
             known["broken"].append({"kind": row.kind, "type": row.type, "why": why if paths else _without_folders(why)})
     return sorted(plugins.values(), key=lambda plugin: plugin["name"])
+
+
+def _too_old(plugins: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """The requirements of the core and of plugins that are older than these allow: pip installs them with a warning."""
+    names = (CORE, *(plugin["name"] for plugin in plugins))
+    for distribution, line in ((name, line) for name in names for line in _requirements(name)):
+        needs = re.match(r"([\w.-]+)[^;]*?>=\s*([\w.]+)[^;]*$", line)
+        if needs and (installed := _installed_version(needs[1])) and is_older(installed, needs[2]):
+            what = f"{needs[1]}>={needs[2]}"
+            yield {"distribution": distribution, "needs": what, "installed": installed}
+
+
+def _requirements(distribution: str) -> list[str]:
+    try:
+        return requires(distribution) or []
+    except PackageNotFoundError:  # a copy that was not installed
+        return []
+
+
+def _installed_version(distribution: str) -> str:
+    """Empty if it is not installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
 
 
 def _is_there(library: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from modnet.errors import ChecksumMismatch, ModelFileError
 from modnet.model import container
 from modnet.model.container import Fault, Segment
-from modnet.model.reader import check_frames, front, opened
+from modnet.model.reader import DIFFERS, check_frames, front, opened
 from modnet.model.source import File
 from modnet.words import legible
 
@@ -97,8 +97,7 @@ def is_whole(file: File, segment: Segment) -> bool:
 
 
 def mismatch(file: File, segment: Segment) -> ChecksumMismatch:
-    what = "the arrays do not match their checksum; modnet verify shows which can still be read"
-    return ChecksumMismatch(file.path, what, legible(segment.group))
+    return ChecksumMismatch(file.path, DIFFERS, legible(segment.group))
 
 
 class Checked:

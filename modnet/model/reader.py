@@ -54,6 +54,8 @@ from modnet.words import legible, show
 if TYPE_CHECKING:
     from modnet.model.source import Source
 
+DIFFERS = "the arrays do not match their checksum; modnet verify shows which can still be read"
+
 _FIRST_READ = 64 << 10  # bytes; enough for most headers
 _READ_GROWTH = 16  # each further attempt reads this many times as much
 _SNIFFED = 512
@@ -482,4 +484,4 @@ def mapped_group(file: File, mapped: memoryview, segments: tuple[Segment, ...], 
 def _verify(file: File, segment: Segment, pieces: Iterator[memoryview]) -> None:
     if container.digest(pieces, segment.length) != segment.sha256:
         where = f"{legible(segment.group)}, {segment.length} bytes from byte {segment.offset} on"
-        raise ChecksumMismatch(file.path, "the arrays do not match their checksum", where)
+        raise ChecksumMismatch(file.path, DIFFERS, where)

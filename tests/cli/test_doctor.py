@@ -3,12 +3,15 @@
 import json
 import os
 import platform
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import modnet
 from modnet.cli import doctor, machine
+from tests.cli.test_train import start
 
 GOOD = {
     "processor": {"cores": 4, "usable_cores": 4, "container_cores": None, "features": ["AVX2", "FMA3"]},
@@ -18,6 +21,7 @@ GOOD = {
     "variables": {},
     "speed": {"float32": 300.0, "float64": 150.0, "float32_one_thread": 90.0},
     "kernels": {"used": {"modnet-numba": 36}, "switched_off": False, "offered": 36},
+    "too_old": [],
     "plugins": [{"name": "modnet-numba", "version": "1.0", "offers": 36, "broken": [], "seconds": 0.3}],
 }
 
@@ -60,6 +64,11 @@ def test_one_thread_waits_for_no_other():
 @pytest.mark.parametrize(
     ("changes", "what", "do"),
     [
+        (
+            {"too_old": [{"distribution": "modnet-core", "needs": "numpy>=1.26", "installed": "1.24.4"}]},
+            "modnet-core needs numpy>=1.26, and 1.24.4 is installed",
+            "pip install 'numpy>=1.26'",
+        ),
         ({"variables": {"OPENBLAS_CORETYPE": "Prescott"}}, "chooses the kernel", "unset OPENBLAS_CORETYPE"),
         (
             {"products": {**GOOD["products"], "kernel": "Nehalem"}},
@@ -154,3 +163,30 @@ def test_nothing_says_whose_machine_it_is(environment, run, monkeypatch):
 )
 def test_folders_are_left_out_of_messages(text, shown):
     assert machine._without_folders(text) == shown
+
+
+def test_requirements_that_are_too_old_are_found(monkeypatch):
+    needs = [
+        "numpy>=1.26",
+        "numpy>=99; sys_platform == 'win32'",
+        "pluggy>=1.5,<2",
+        "click>=99; extra == 'cli'",
+        "absent>=1",
+    ]
+    monkeypatch.setattr(machine, "requires", lambda name: needs)
+    monkeypatch.setattr(machine, "_installed_version", {"numpy": "1.9.3", "pluggy": "1.6", "a": ""}.get)
+    assert list(machine._too_old([])) == [{"distribution": "modnet-core", "needs": "numpy>=1.26", "installed": "1.9.3"}]
+
+
+@pytest.mark.parametrize("library", ["numpy", "pluggy"])
+def test_a_library_that_cannot_be_imported_is_named(library, tmp_path):
+    error = f"ModuleNotFoundError('libopenblas.so.0: cannot open shared object file', name='{library}')"
+    (tmp_path / f"{library}.py").write_text(f"raise {error}")
+    path = os.pathsep.join([str(tmp_path), str(Path(modnet.__file__).parents[1])])
+    process = start("doctor", environment={"PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err == (
+        "error: a library that modnet needs cannot be imported: libopenblas.so.0: cannot open shared object file\n"
+        "pip install --force-reinstall numpy pluggy msgpack\n"
+    )

@@ -509,7 +509,7 @@ def _changes_of_views() -> Iterator[tuple[int, str, str, Change]]:
 
 def _payloads() -> Iterator[Hostile]:
     right = document()
-    differs = "from byte {} on: the arrays do not match their checksum"
+    differs = "from byte {} on: the arrays do not match their checksum; modnet verify shows which can still be read"
     changed = (bytes(32), *PAYLOADS[1:])
     message = f"parameters, 32 bytes {differs.format(448)}"
     yield Hostile(10, "payload changed", assemble(right, changed), ChecksumMismatch, message)

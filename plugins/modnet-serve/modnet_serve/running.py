@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Callable
@@ -34,7 +35,9 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), f"{host}:{port}") from None
+        taken = error.errno == errno.EADDRINUSE
+        what = "address already in use; choose another --port" if taken else error.strerror or str(error)
+        raise OSError(error.errno, what, f"{host}:{port}") from None
 
 
 def run(server: Server, listener: socket.socket, ready: Callable[[], None]) -> int:

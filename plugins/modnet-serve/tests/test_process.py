@@ -266,7 +266,7 @@ def test_what_is_wrong_is_told_at_the_start(people, tmp_path):
             ([tmp_path / "not.modnet"], 2, "not.modnet: "),
             ([f"a/b={people}"], 2, 'expected a name of letters, digits, "-", "_" and "." before ='),
             ([people, "--token-file", tmp_path / "empty"], 2, "expected a token of visible ASCII characters"),
-            ([people, "--port", port], 1, f"127.0.0.1:{port}: address already in use"),
+            ([people, "--port", port], 1, f"127.0.0.1:{port}: address already in use; choose another --port"),
             ([people, "--engine", "none"], 2, "none"),
             ([people, "--host", "no.such.host.invalid", "--port", 0], 1, "no.such.host.invalid"),
         ]:
