@@ -155,7 +155,18 @@ def _has_names(way: Sample) -> bool:
     first = way.rows[0].cells
     if len(first) > 1:
         return sum(map(bool, first)) > 1 or len(first) == way.width
-    return any(len(row.cells) >= way.width - 1 and not any_number(row.cells) for row in way.rows[1:5])
+    rows = [row.cells for row in way.rows[1:6]]
+    return any(_are_names(cells, rows[place + 1 :], way.width) for place, cells in enumerate(rows[:4]))
+
+
+def _are_names(cells: Sequence[str], below: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether a row below a title can have the names of `width` columns: most are there, and no value is like its name.
+
+    Without this, `1,A;;;x,2` would have the values of a table with the names `1,A` and `x,2`.
+    """
+    if len(cells) < width - 1 or 2 * sum(map(bool, cells)) <= width or any_number(cells):
+        return False
+    return not below or not any(name and name == value for name, value in zip(cells, below[0], strict=False))
 
 
 def _blanks_after_delimiters(sample: Sample, loose: Sample) -> bool:

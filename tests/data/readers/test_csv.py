@@ -222,6 +222,8 @@ word = st.from_regex(r"[A-Za-zäöü][A-Za-zäöü ,;|]{2,20}[x-z]", fullmatch=T
     index=st.booleans(),
     end=st.sampled_from(["\n", "\r\n"]),
 )
+@example(numbers=[0.0] * 20, words=["A;;;x"], delimiter=",", encoding="utf-8", index=False, end="\n")
+@example(numbers=[*map(float, range(20))], words=["A;b;c;x"], delimiter=",", encoding="utf-8", index=False, end="\n")
 def test_what_pandas_writes_is_read_back_without_any_option(numbers, words, delimiter, encoding, index, end):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"size": numbers, "kind": (words * len(numbers))[: len(numbers)]})
