@@ -67,7 +67,7 @@ export class Column {
     /** @type {Map<string, number> | undefined} */
     this.codes = undefined;
     this.index = new Map(this.categories.map((category, place) => [category, place]));
-    const own = new Set([...this.categories, ...(this.kind === "labels" ? [""] : [])]);
+    const own = new Set([...this.categories, ...(["labels", "text"].includes(this.kind) ? [""] : [])]);
     const gaps = [...missingValues, ...(plain.missing_values ?? [])].filter((text) => !own.has(text));
     this.gapTexts = new Set(gaps);
     this.gapNumbers = new Set(gaps.filter(isNumber).map(Number));

@@ -24,7 +24,7 @@ function crc32(text) {
 }
 
 /**
- * Writes a text as a point on the unit sphere.
+ * Writes a text as a point on the unit sphere; an empty text leaves the zeros.
  * @param {string} text
  * @param {Float64Array} out
  * @param {number} at
@@ -32,7 +32,9 @@ function crc32(text) {
  * @param {number[]} ngrams the lengths of the n-grams, from the shortest to the longest
  */
 export function hashText(text, out, at, buckets, ngrams) {
-  const signs = [...` ${words(casefold([...text].slice(0, LONGEST).join("")))} `];
+  const inner = words(casefold([...text].slice(0, LONGEST).join("")));
+  if (inner === "") return;
+  const signs = [...` ${inner} `];
   let length = 0;
   for (let n = ngrams[0]; n <= ngrams[1]; n++) {
     for (let start = 0; start + n <= signs.length; start++) {
