@@ -354,6 +354,7 @@ def fuzz(place: Place) -> None:
     # The same files each time, so that a change is never refused for a fault that was there before it.
     files = ["-seed=1", "-runs=12000", "-reload=0"]
     if seconds := os.environ.get("FUZZ_SECONDS"):
+        main.run("pytest", "--numprocesses", "2", "--hypothesis-profile=search", "-m", "not slow")
         files = [f"-max_total_time={seconds}"]
     limits = [*files, "-timeout=20", "-verbosity=0", f"-artifact_prefix={place.folder}{os.sep}"]
     variables = {**ONE_THREAD, "PYTHONHASHSEED": "0", "TMPDIR": str(place.folder)}

@@ -197,7 +197,7 @@ def test_twice_the_same_name(tmp_path):
         read_plugin(tmp_path / "a.parquet")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data(), ending=st.sampled_from(ENDINGS))
 def test_damage_is_a_fault_of_data_or_gives_a_table(tmp_path_factory, data, ending):
     folder = tmp_path_factory.mktemp("arrow")
