@@ -12,13 +12,11 @@ from typing import Any
 import click
 
 from modnet.cli.output import QUIET as QUIET_KEY
+from modnet.plugins.known import OFFERED_COMMANDS
 from modnet.words import did_you_mean
 
 CLICKS_NARROWEST = 52
 """On a narrower terminal, the help texts of click are wider than the terminal, unless click is told the width."""
-
-OF_PLUGINS = {"import-weights": "modnet-torch", "sample": "modnet-text", "serve": "modnet-serve"}
-"""Command -> the plugin of this repository that has it, for messages."""
 
 Parameter = Callable[[], click.Parameter]
 """What makes an argument or option: they take time to make, and a process wants those of one command."""
@@ -119,8 +117,8 @@ class Commands(click.Group):
         names = self.list_commands(ctx)
         if near := did_you_mean(name, names):
             return near
-        if ctx.parent is None and name in OF_PLUGINS:
-            return f"; it comes with pip install {OF_PLUGINS[name]}"
+        if ctx.parent is None and name in OFFERED_COMMANDS:
+            return f"; it comes with pip install {OFFERED_COMMANDS[name]}"
         if len(names) <= MOST_NAMED:
             return f"; expected one of {', '.join(names)}"
         return f"; {ctx.command_path} --help lists them"

@@ -1,4 +1,4 @@
-"""Which plugin of this repository offers a component, for the message of one that is not installed."""
+"""Which plugin of this repository offers a component or a command, for the message of one that is not installed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ OFFERED = {
     "modnet-text": "vocabulary",
 }
 """Distribution -> the type names of its components; without what only converted networks consist of (modnet-onnx)."""
+
+
+OFFERED_COMMANDS = {"import-weights": "modnet-torch", "sample": "modnet-text", "serve": "modnet-serve"}
+"""Command -> the distribution that has it."""
 
 
 def distribution_of(name: str) -> str | None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import modnet
-from modnet.cli.command import OF_PLUGINS, Commands
+from modnet.cli.command import Commands
 from modnet.cli.commands import BODIES, COMMANDS
+from modnet.plugins.known import OFFERED_COMMANDS
 from tests.cli.test_train import start
 
 
@@ -128,14 +129,14 @@ def test_the_schema_of_a_spec(run):
     assert Path("schema.json").read_text() == shown
 
 
-@pytest.mark.parametrize("name", OF_PLUGINS)
+@pytest.mark.parametrize("name", OFFERED_COMMANDS)
 def test_a_command_of_a_plugin_that_is_not_installed_says_what_installs_it(name):
     from click.testing import CliRunner
 
     found = CliRunner().invoke(Commands("modnet"), [name], prog_name="modnet")
     assert found.exit_code == 2
-    assert f'unknown command "{name}"; it comes with pip install {OF_PLUGINS[name]}' in found.output
-    readme = Path(__file__).parents[2] / "plugins" / OF_PLUGINS[name] / "README.md"
+    assert f'unknown command "{name}"; it comes with pip install {OFFERED_COMMANDS[name]}' in found.output
+    readme = Path(__file__).parents[2] / "plugins" / OFFERED_COMMANDS[name] / "README.md"
     assert f"modnet {name} " in readme.read_text(encoding="utf-8")
 
 
