@@ -10,7 +10,17 @@ from modnet.cli.command import JSON, Command
 from modnet.cli.command import argument as _argument
 from modnet.cli.command import option as _option
 
-PLUGIN_KINDS = ("layer", "activation", "loss", "metric", "optimizer", "callback", "command")
+PLUGIN_KINDS = (
+    "layer",
+    "activation",
+    "loss",
+    "metric",
+    "optimizer",
+    "schedule",
+    "initializer",
+    "callback",
+    "command",
+)
 """What `new-plugin` has templates for; the first three are written by default."""
 
 AUTHORS = (
@@ -86,8 +96,10 @@ AUTHORS = (
             "--kind",
             "kinds",
             multiple=True,
+            metavar="KIND",
             type=click.Choice(PLUGIN_KINDS),
-            help="A kind of component to write. Can be given several times; by default layer, activation and loss.",
+            help=f"What to write: {', '.join(PLUGIN_KINDS)}. Can be given several times; by default layer, activation "
+            "and loss.",
         ),
         _option(
             "--core",

@@ -53,6 +53,7 @@ class Part:
         says: what it is, for the README.
         layer: its line in the list of layers of the spec.
         training: its line in [training].
+        weights: what it adds to the first layer with weights.
     """
 
     module: str
@@ -61,6 +62,7 @@ class Part:
     says: str
     layer: str = ""
     training: str = ""
+    weights: str = ""
 
 
 PARTS = {
@@ -89,6 +91,20 @@ PARTS = {
         "steps by the sign of the averaged gradient (Lion)",
         training='optimizer = { type = "{{stem}}_signed", learning_rate = 0.003 }',
     ),
+    "schedule": Part(
+        "schedules",
+        ":InverseSquareRoot",
+        "_inverse_square_root",
+        "a rise to 1, then down with the square root of the time",
+        training='schedule = { type = "{{stem}}_inverse_square_root", warmup_epochs = 5.0 }',
+    ),
+    "initializer": Part(
+        "initializers",
+        ":SineUniform",
+        "_sine_uniform",
+        "uniform weights for layers before a sine",
+        weights=', weight_initializer = "{{stem}}_sine_uniform"',
+    ),
     "callback": Part(
         "callbacks",
         ":StopAt",
@@ -106,6 +122,7 @@ WITHOUT = {
     "loss": 'loss = "mse"',
     "metric": 'metrics = ["mean_absolute_error"]',
     "optimizer": 'optimizer = { type = "adam", learning_rate = 0.01 }',
+    "schedule": "",
     "callback": "",
 }
 """Kind -> what the spec has in its place, where the plugin offers none."""
@@ -188,14 +205,15 @@ def contents_of(kinds: Sequence[str], names: Mapping[str, str]) -> dict[str, str
         "rows": "\n".join(rows),
         "spec_layers": "\n".join(f"  {line}," for line in layers),
         "spec_training": "\n".join(training),
+        "spec_weights": "".join(PARTS[kind].weights for kind in kinds),
     }
     return {key: filled(text, names) for key, text in found.items()}
 
 
 def spec_lines(kinds: Sequence[str]) -> tuple[list[str], list[str]]:
     """The lines of the spec for what is offered, or in its place: of the list of layers, and of [training]."""
-    lines = WITHOUT | {kind: PARTS[kind].layer or PARTS[kind].training for kind in kinds if kind != "command"}
-    groups = (("layer", "activation"), ("loss", "optimizer", "metric", "callback"))
+    lines = WITHOUT | {kind: PARTS[kind].layer or PARTS[kind].training for kind in kinds}
+    groups = (("layer", "activation"), ("loss", "optimizer", "schedule", "metric", "callback"))
     layers, training = ([lines[kind] for kind in group if lines[kind]] for group in groups)
     return layers, training
 
