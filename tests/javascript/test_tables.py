@@ -225,9 +225,11 @@ def test_dates_as_dates(reader, network, model, columns):
     check_same(reader, network, model, rows_of(columns, town=moments))
 
 
-def test_missing_and_unknown_columns(reader, network, model, columns):
+@pytest.mark.parametrize("renamed", [{"size": "siez"}, {"built": "", "old": "solid"}])
+def test_missing_and_unknown_columns(reader, network, model, columns, renamed):
+    """A column that is there and wanted, such as sold, is not suggested for one that is missing."""
     rows = [
-        {"siez" if key == "size" else key: value for key, value in row.items() if key != "zip"}
+        {renamed.get(key, key): value for key, value in row.items() if key != "zip" and renamed.get(key) != ""}
         for row in rows_of(columns)
     ]
     with pytest.raises(modnet.DataError) as error:

@@ -97,7 +97,9 @@ export class Schema {
   require(table) {
     const missing = this.names.filter((name) => !table.has(name));
     if (!missing.length) return;
-    const near = missing.slice(0, 12).map((name) => [name, nearest(name, table.keys())]);
+    const asked = new Set(this.names);
+    const others = [...table.keys()].filter((name) => !asked.has(name));
+    const near = missing.slice(0, 12).map((name) => [name, nearest(name, others)]);
     const meant = near
       .filter(([, found]) => found !== null)
       .map(([name, found]) => `no column ${show(name)} (did you mean ${show(found)}?)`);
