@@ -33,7 +33,8 @@ NAMES_ELSEWHERE: dict[str, str | None] = {
     "solver": "optimizer",
     "units": "out_features",
 }
-"""Names of Keras, PyTorch and scikit-learn that look unlike those of modnet; None if there is nothing of the kind."""
+"""Names of Keras, PyTorch and scikit-learn that look unlike those of modnet; None for what modnet finds out itself, the
+size of a layer's input."""
 
 
 def show(value: Any) -> str:

@@ -14,7 +14,7 @@ from modnet.datasets.read import loader_for, output_losses
 from modnet.engine.network import Network
 from modnet.errors import DataError
 from modnet.records import Record
-from modnet.training.trained_on import doubt_about_rows
+from modnet.training.trained_on import doubts_about_rows
 from modnet.words import counted
 
 
@@ -36,7 +36,7 @@ class Samples(Record, eq=False):
 
     def warning(self, network: Network) -> list[str]:
         """A line if the network was trained on these rows, or may have been; none otherwise."""
-        return [doubt] if (doubt := doubt_about_rows(network, self.data)) else []
+        return doubts_about_rows(network, self.data)
 
     def row_name(self, row: int) -> str:
         """The name of a row for people, counted from 1: `row 17 (line 18)`."""

@@ -92,10 +92,10 @@ def _of_products(known: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _of_threads(known: Mapping[str, Any]) -> Iterator[Finding]:
-    processor, products, speed = known["processor"], known["products"], known["speed"]
+    processor, speed = known["processor"], known["speed"]
     usable = processor["usable_cores"]
     limit = usable if processor["container_cores"] is None else min(usable, math.ceil(processor["container_cores"]))
-    used = products["threads"] or known["threads"]
+    used = _threads(known)
     setting = next((name for name in known["variables"] if name.endswith("_NUM_THREADS")), "")
     if used > limit:
         yield Finding(
@@ -115,13 +115,17 @@ def _of_threads(known: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
+def _threads(known: Mapping[str, Any]) -> int:
+    """How many threads a product uses."""
+    return int(known["products"]["threads"] or known["threads"])
+
+
 def _of_load(known: Mapping[str, Any]) -> Iterator[Finding]:
     load, cores = known["load"], known["processor"]["cores"]
     if load is None or cores is None or load <= cores:
         return
-    threads = known["products"]["threads"] or known["threads"]
     remedy = "end them, or wait"
-    if threads > 1:
+    if _threads(known) > 1:
         remedy += "; until then export MODNET_NUM_THREADS=1, since several threads wait for each other"
     yield Finding(f"programs keep all {cores} cores busy (load {load:.1f} in the last minute)", remedy)
 

@@ -16,7 +16,7 @@ from modnet.engine.network import Network
 from modnet.errors import Problem, SpecError
 from modnet.model.load import load
 from modnet.training.evaluate import evaluate
-from modnet.training.trained_on import doubt_about_rows
+from modnet.training.trained_on import doubts_about_rows
 from modnet.words import counted, legible
 
 
@@ -34,7 +34,7 @@ def run(
     dataset = read_to_measure(network, data, reading)
     with naming_option("--metric", metrics):
         figures = evaluate(network, dataset, metrics=asked)
-    say(filter(None, [doubt_about_rows(network, dataset)]))
+    say(doubts_about_rows(network, dataset))
     if as_json:
         base = {"guesses": figures.guesses, "metrics": figures.base}
         found = {"metrics": dict(figures), "base": base, "classes": figures.classes, "coverage": figures.coverage}

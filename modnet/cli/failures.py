@@ -61,16 +61,19 @@ def _fault_of(error: Exception) -> Exception:
     """The error, or a BrokenPlugin if a plugin has caused it."""
     if isinstance(error, ModnetError):
         return error
+    if isinstance(error, ImportError) and error.name in REQUIRED:
+        return _without_library(error)
     try:
-        if isinstance(error, ImportError) and error.name in REQUIRED:
-            raise error
         # Not at the top: it imports numpy, which a command without an error, such as --help, does not need.
         from modnet.plugins.faults import fault_of
     except ImportError as missing:
-        again = f"pip install --force-reinstall {' '.join(REQUIRED)}"
-        return ModnetError(f"a library that modnet needs cannot be imported: {missing}\n{again}")
-
+        return _without_library(missing)
     return fault_of(error)
+
+
+def _without_library(error: ImportError) -> ModnetError:
+    again = f"pip install --force-reinstall {' '.join(REQUIRED)}"
+    return ModnetError(f"a library that modnet needs cannot be imported: {error}\n{again}")
 
 
 def _is_of_the_work(error: ModnetError) -> bool:

@@ -6,7 +6,6 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, groupby, islice
 from operator import attrgetter
 from typing import Any
@@ -24,7 +23,7 @@ from modnet.model.header import RULES, Header
 from modnet.model.needs import Need
 from modnet.model.reader import HeaderOnly, opened, structure
 from modnet.plugins.builtin import CORE
-from modnet.plugins.distributions import normalized
+from modnet.plugins.distributions import installed_version, normalized
 from modnet.plugins.registry import default_registry
 from modnet.screen import short
 from modnet.words import counted, listed, printable, readable_bytes, shape_text, show
@@ -149,14 +148,7 @@ def _installed(need: Need) -> tuple[str | None, list[str]]:
             return None, []
         except PluginError:
             missing.append(f"{component.kind} {component.type}")
-    return version or _version(need.distribution), missing
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
+    return version or installed_version(need.distribution) or None, missing
 
 
 def _what_to_do(distribution: str, version: str) -> str:

@@ -7,7 +7,7 @@ import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import modnet
 from modnet.cli.plugins import Offered, offered
 from modnet.plugins.builtin import CORE
-from modnet.plugins.distributions import is_older
+from modnet.plugins.distributions import installed_version, is_older
 from modnet.plugins.kernels import SWITCH
 from modnet.plugins.registry import Registry
 from modnet.threads import OF_LIBRARIES, VARIABLE, cores, count, product_libraries, products_in_one_thread
@@ -215,7 +215,7 @@ def _too_old(plugins: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     names = (CORE, *(plugin["name"] for plugin in plugins))
     for distribution, line in ((name, line) for name in names for line in _requirements(name)):
         needs = re.match(r"([\w.-]+)[^;]*?>=\s*([\w.]+)[^;]*$", line)
-        if needs and (installed := _installed_version(needs[1])) and is_older(installed, needs[2]):
+        if needs and (installed := installed_version(needs[1])) and is_older(installed, needs[2]):
             what = f"{needs[1]}>={needs[2]}"
             yield {"distribution": distribution, "needs": what, "installed": installed}
 
@@ -225,14 +225,6 @@ def _requirements(distribution: str) -> list[str]:
         return requires(distribution) or []
     except PackageNotFoundError:  # a copy that was not installed
         return []
-
-
-def _installed_version(distribution: str) -> str:
-    """Empty if it is not installed."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
 
 
 def _is_there(library: str) -> bool:

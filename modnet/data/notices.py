@@ -103,7 +103,7 @@ def _about_splits(task: Task) -> Iterator[str]:
 def _about_goal(task: Task, goal: Goal) -> Iterator[str]:
     if telling := _telling(task, goal):
         yield (
-            f"{legible(telling[0])}: tells {legible(goal.columns[0])} all by itself; if it is not known yet when "
+            f"{legible(telling)}: tells {legible(goal.columns[0])} all by itself; if it is not known yet when "
             "predictions are made, leave it out of inputs"
         )
     if goal.kind == "classes":
@@ -113,26 +113,26 @@ def _about_goal(task: Task, goal: Goal) -> Iterator[str]:
             yield from _about_numbers(task, name)
 
 
-def _telling(task: Task, goal: Goal) -> list[str]:
-    """The columns of numbers from any of which alone the target follows, by a straight line or by limits of classes."""
-    target = task.schema.targets[goal.output][0]
-    truth, numbers = task.table.columns[target.name], _numbers_of_inputs(task)
+def _telling(task: Task, goal: Goal) -> str | None:
+    """The first column of numbers from which alone the target follows, by a straight line or by limits of classes."""
     if goal.kind == "labels" or len(goal.columns) > 1:
-        return []
-    if goal.kind == "classes":
-        return [name for name, values in numbers.items() if _are_apart(values, target.codes(truth))]
-    wanted = task.guesses[target.name].numbers(truth)
-    return [name for name, values in numbers.items() if _are_in_line(values, wanted)]
+        return None
+    target = task.schema.targets[goal.output][0]
+    truth = task.table.columns[target.name]
+    classes = goal.kind == "classes"
+    tells, wanted = (
+        (_are_apart, target.codes(truth)) if classes else (_are_in_line, task.guesses[target.name].numbers(truth))
+    )
+    return next((name for name, values in _numbers_of_inputs(task) if tells(values, wanted)), None)
 
 
-def _numbers_of_inputs(task: Task) -> dict[str, Array]:
+def _numbers_of_inputs(task: Task) -> Iterator[tuple[str, Array]]:
     """The columns of more than two numbers that are inputs; none of an only input, which has to tell the target."""
     names = dict.fromkeys(column.name for columns in task.schema.inputs.values() for column in columns)
-    if len(names) == 1:
-        return {}
-    used = {name: task.guesses[name] for name in names}
-    numbers = {name: guess for name, guess in used.items() if guess.kind == "number" and guess.profile.distinct > 2}
-    return {name: guess.numbers(task.table.columns[name]) for name, guess in numbers.items()}
+    for name in names if len(names) > 1 else ():
+        guess = task.guesses[name]
+        if guess.kind == "number" and guess.profile.distinct > 2:
+            yield name, guess.numbers(task.table.columns[name])
 
 
 def _are_in_line(values: Array, wanted: Array) -> bool:

@@ -167,10 +167,10 @@ def _header(
         what = f"the network has {len(network.graph.nodes):,} nodes; a file with arrays of {size:,} bytes may have"
         raise ModelFileError(path, f"{what} {most_nodes(size):,}", "header.spec.network")
     origins = origins_of(components, registry)
-    known_training = card.trained_as or card.spec.training
-    if known_training is not None:
+    training = _known_training(card)
+    if training is not None:
         # The places of the data and the callbacks belong to the run, not to the model.
-        training = known_training.replace(callbacks=())
+        training = training.replace(callbacks=())
         stored["training"] = bare(training.plain())
         origins |= origins_of(components_of(training), registry)
     elif isinstance(card.stored_training, UnreadTraining):
@@ -189,6 +189,11 @@ def _header(
         **figures,
     }
     return header, arrays
+
+
+def _known_training(card: ModelCard) -> TrainingSpec | None:
+    """The training of a card; None if it has none, or if that of another file has not been read."""
+    return card.trained_as or card.spec.training
 
 
 def _figures(card: ModelCard, key: str) -> Any:
@@ -247,7 +252,7 @@ def _require_loadable(
         reading = Header.parse(found.header)
     except Fault as fault:
         raise _Unwritable(path, fault) from None
-    training = network.card.trained_as or network.card.spec.training
+    training = _known_training(network.card)
     try:
         reader, _, graph = checked_network(path, reading, found, registry, [*components, *components_of(training)])
         if training is not None:  # a training that came unread from another file is copied unread

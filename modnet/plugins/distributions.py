@@ -51,6 +51,15 @@ def entry_points_of_distribution(name: str) -> list[EntryPoint]:
         return []
 
 
+def installed_version(name: str) -> str:
+    """The version of an installed distribution; "" if it is not installed."""
+    metadata = _metadata()
+    try:
+        return str(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return ""
+
+
 def _metadata() -> ModuleType:
     import importlib.metadata  # a tenth of the time of a process that loads a model and predicts
 

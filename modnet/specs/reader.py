@@ -20,7 +20,7 @@ from modnet.specs.model import NetworkSpec, Spec, TrainingSpec
 from modnet.specs.paths import resolved, with_value
 from modnet.specs.range_checks import check_ranges
 from modnet.specs.source import Source, read_source
-from modnet.words import show
+from modnet.words import NAMES_ELSEWHERE, show
 
 SpecLike = str | PathLike[str] | Mapping[str, Any] | Spec
 
@@ -29,7 +29,7 @@ class _SpecReader(ComponentReader):
     """Reads the components of a spec, and knows where a key belongs that is at the wrong place."""
 
     def home_of(self, key: str) -> str:
-        if key in ("in_channels", "in_features", "input_size"):
+        if NAMES_ELSEWHERE.get(key, key) is None:
             return "leave it out: it is known from the layer before"
         for title, table in (("network", NetworkSpec), ("training", TrainingSpec), ("data", DataSpec)):
             if key in table.__fields__:

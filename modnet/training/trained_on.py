@@ -23,18 +23,18 @@ def was_trained_on(network: Network, data: Dataset, some: bool = False) -> bool:
     return found == known
 
 
-def doubt_about_rows(network: Network, data: Dataset) -> str:
-    """Why figures of a network on these rows may be too good: it may have learnt from them. "" if nothing says so."""
+def doubts_about_rows(network: Network, data: Dataset) -> list[str]:
+    """A line if figures of a network on these rows may be too good, as it may have learnt from them; none otherwise."""
     too_good = "looks better here than it is; use other rows"
     if was_trained_on(network, data):
-        return f"the network was trained on exactly these rows, and {too_good}"
+        return [f"the network was trained on exactly these rows, and {too_good}"]
     if was_trained_on(network, data, some=True):
-        return f"the network was trained on some of these rows, and {too_good}"
+        return [f"the network was trained on some of these rows, and {too_good}"]
     trained, validated = (_rows_of(network.card.data, part) for part in ("training", "validation"))
     if validated and trained + validated == len(data):
         counts = f"trained on {counted(trained, 'row')} and validated on {validated:,}"
-        return f"the network was {counts}, together as many as here; if these are the same rows, it {too_good}"
-    return ""
+        return [f"the network was {counts}, together as many as here; if these are the same rows, it {too_good}"]
+    return []
 
 
 def _rows_of(data: Mapping[str, str], part: str) -> int:

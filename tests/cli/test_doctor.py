@@ -174,7 +174,7 @@ def test_requirements_that_are_too_old_are_found(monkeypatch):
         "absent>=1",
     ]
     monkeypatch.setattr(machine, "requires", lambda name: needs)
-    monkeypatch.setattr(machine, "_installed_version", {"numpy": "1.9.3", "pluggy": "1.6", "a": ""}.get)
+    monkeypatch.setattr(machine, "installed_version", {"numpy": "1.9.3", "pluggy": "1.6", "a": ""}.get)
     assert list(machine._too_old([])) == [{"distribution": "modnet-core", "needs": "numpy>=1.26", "installed": "1.9.3"}]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import modnet
 from modnet.datasets.dataset import Dataset, rows_in
-from modnet.training.trained_on import doubt_about_rows
+from modnet.training.trained_on import doubts_about_rows
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((50, 3)), RNG.integers(0, 2, 50)
@@ -15,7 +15,7 @@ ROWS = [{"a": a, "b": b, "c": c, "kind": "xy"[y]} for (a, b, c), y in zip(X, Y, 
 
 
 def doubt(network, x, y=None):
-    return doubt_about_rows(network, Dataset.of(network, x, y))
+    return "".join(doubts_about_rows(network, Dataset.of(network, x, y)))
 
 
 @pytest.fixture(scope="module")
